@@ -1,0 +1,180 @@
+// Package sqldb opens the one SQLite file of an environment: one writer that commits concurrent writes
+// together, a pool of readers, cached statements, and migrations.
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+// Durability says what a committed write survives.
+type Durability string
+
+const (
+	// DurabilityNormal survives the death of the process, also by kill -9, but not always a power cut.
+	DurabilityNormal Durability = "normal"
+	// DurabilityFull survives a power cut: every commit waits for the disk.
+	DurabilityFull Durability = "full"
+	// DurabilityOff is for environments that keep nothing.
+	DurabilityOff Durability = "off"
+)
+
+// Querier runs statements: a write transaction, or the readers. It is an alias of a plain interface type, so that
+// packages that must not import this one can declare the same.
+type Querier = interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// DB is one SQLite file. It is safe for concurrent use.
+type DB struct {
+	readers *cached
+	read    *sql.DB
+	write   *sql.DB
+	conn    *sql.Conn
+	writer  *cached
+
+	jobs   chan *job
+	closed chan struct{}
+	done   chan struct{}
+	once   sync.Once
+}
+
+// ErrClosed is returned by writes after Close.
+var ErrClosed = errors.New("sqldb: database is closed")
+
+const (
+	readerCount = 4
+	// maxBatch bounds how many writes share a commit, so that the first one does not wait too long.
+	maxBatch = 256
+)
+
+// Open opens or creates the file. The caller closes it.
+func Open(ctx context.Context, file string, durability Durability) (*DB, error) {
+	switch durability {
+	case DurabilityNormal, DurabilityFull, DurabilityOff:
+	case "":
+		durability = DurabilityNormal
+	default:
+		return nil, fmt.Errorf("unknown durability %q: use normal, full or off", durability)
+	}
+	dsn := func(pragmas ...string) string {
+		q := url.Values{}
+		for _, p := range append(pragmas,
+			"busy_timeout(10000)", "foreign_keys(1)", "case_sensitive_like(1)", "temp_store(memory)") {
+			q.Add("_pragma", p)
+		}
+		q.Set("_txlock", "immediate")
+		return "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + q.Encode()
+	}
+	db := &DB{jobs: make(chan *job), closed: make(chan struct{}), done: make(chan struct{})}
+	var err error
+	// page_size before journal_mode: it cannot change once the file is in WAL mode.
+	if db.write, err = sql.Open("sqlite", dsn("journal_mode(wal)", "synchronous("+string(durability)+")", "cache_size(-8192)")); err != nil {
+		return nil, err
+	}
+	db.write.SetMaxOpenConns(1)
+	if db.conn, err = db.write.Conn(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", file, err), db.write.Close())
+	}
+	if db.read, err = sql.Open("sqlite", dsn("query_only(1)", "cache_size(-4096)")); err != nil {
+		return nil, errors.Join(err, db.conn.Close(), db.write.Close())
+	}
+	db.read.SetMaxOpenConns(readerCount)
+	db.read.SetMaxIdleConns(readerCount)
+	db.writer = newCached(db.conn)
+	db.readers = newCached(db.read)
+	go db.commitLoop()
+	return db, nil
+}
+
+// Read gives the readers. They see every write that has returned.
+func (db *DB) Read() Querier { return db.readers }
+
+// Close waits for the writes under way, refuses later ones, and closes the file.
+func (db *DB) Close() error {
+	var err error
+	db.once.Do(func() {
+		close(db.closed)
+		<-db.done
+		db.readers.close()
+		err = db.read.Close()
+		// A tidy end: fold the log into the file, so that a backup is one file.
+		_, cerr := db.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+		db.writer.close()
+		err = errors.Join(err, cerr, db.conn.Close(), db.write.Close())
+	})
+	return err
+}
+
+// Migrate brings the tables of one component (a package that keeps rows here) up to date. Its migrations are the
+// files NNNN_name.sql of the folder, applied in order, each once. A file that a newer program has migrated further
+// is a *NewerSchemaError.
+func (db *DB) Migrate(ctx context.Context, component string, migrations fs.FS) error {
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		return err
+	}
+	type step struct {
+		version int
+		sql     string
+	}
+	steps := make([]step, 0, len(names))
+	for i, name := range names { // Glob sorts
+		digits, _, _ := strings.Cut(path.Base(name), "_")
+		version, err := strconv.Atoi(digits)
+		if err != nil || version != i+1 {
+			return fmt.Errorf("migration %s of %s: its number should be %04d", name, component, i+1)
+		}
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			return err
+		}
+		steps = append(steps, step{version, string(text)})
+	}
+	return db.Write(ctx, func(tx Querier) error {
+		if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_versions (component TEXT PRIMARY KEY, version INTEGER NOT NULL)"); err != nil {
+			return err
+		}
+		var have int
+		err := tx.QueryRowContext(ctx, "SELECT version FROM schema_versions WHERE component = ?", component).Scan(&have)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if have > len(steps) {
+			return &NewerSchemaError{Component: component, Have: have, Known: len(steps)}
+		}
+		for _, s := range steps[have:] {
+			if _, err := db.conn.ExecContext(ctx, s.sql); err != nil {
+				return fmt.Errorf("migrate %s to version %d: %w", component, s.version, err)
+			}
+		}
+		if have == len(steps) {
+			return nil
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO schema_versions (component, version) VALUES (?, ?)
+			ON CONFLICT (component) DO UPDATE SET version = excluded.version`, component, len(steps))
+		return err
+	})
+}
+
+// NewerSchemaError says that the file was written by a newer program.
+type NewerSchemaError struct {
+	Component   string
+	Have, Known int
+}
+
+func (e *NewerSchemaError) Error() string {
+	return fmt.Sprintf("the data was written by a newer prinzbox (%s schema %d, this one knows %d)", e.Component, e.Have, e.Known)
+}

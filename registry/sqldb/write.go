@@ -1,0 +1,120 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
+
+type job struct {
+	ctx  context.Context
+	fn   func(tx Querier) error
+	err  error
+	done chan struct{}
+}
+
+// Write runs fn in a write transaction and returns when that is committed, or has been rolled back because fn returned an error.
+// Writes that wait at the same time share one commit; each still fails alone. fn must touch nothing but tx, and must not
+// call Write. A context that ends before fn starts cancels the write; later it has no effect, since the
+// transaction is shared.
+func (db *DB) Write(ctx context.Context, fn func(tx Querier) error) error {
+	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
+	select {
+	case db.jobs <- j:
+		<-j.done
+		return j.err
+	case <-db.closed:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (db *DB) commitLoop() {
+	defer close(db.done)
+	for {
+		select {
+		case j := <-db.jobs:
+			db.commit(j)
+		case <-db.closed:
+			return
+		}
+	}
+}
+
+// commit runs the first write and those that wait behind it in one transaction.
+func (db *DB) commit(first *job) {
+	ctx := context.Background()
+	batch := make([]*job, 0, 8)
+	finish := func(err error) {
+		for _, j := range batch {
+			if j.err == nil {
+				j.err = err
+			}
+			close(j.done)
+		}
+	}
+	if _, err := db.writer.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		batch = append(batch, first)
+		finish(fmt.Errorf("begin: %w", err))
+		return
+	}
+	batch = append(batch, first)
+	if first.err = db.run(first); first.err != nil {
+		// Nothing else is in the transaction yet: the cheap way out.
+		_, err := db.writer.ExecContext(ctx, "ROLLBACK")
+		first.err = errors.Join(first.err, err)
+		finish(nil)
+		return
+	}
+	var broken error
+gather:
+	for len(batch) < maxBatch && broken == nil {
+		select {
+		case j := <-db.jobs:
+			batch = append(batch, j)
+			broken = db.runSaved(ctx, j)
+		default:
+			break gather
+		}
+	}
+	if broken != nil {
+		_, err := db.writer.ExecContext(ctx, "ROLLBACK")
+		finish(errors.Join(broken, err))
+		return
+	}
+	if _, err := db.writer.ExecContext(ctx, "COMMIT"); err != nil {
+		_, rollback := db.writer.ExecContext(ctx, "ROLLBACK")
+		finish(errors.Join(fmt.Errorf("commit: %w", err), rollback))
+		return
+	}
+	finish(nil)
+}
+
+// runSaved runs a write so that its failure leaves the others of the transaction alone. The error it returns means that
+// the whole transaction is lost; the write's own error is in the job.
+func (db *DB) runSaved(ctx context.Context, j *job) error {
+	if _, err := db.writer.ExecContext(ctx, "SAVEPOINT w"); err != nil {
+		return err
+	}
+	if j.err = db.run(j); j.err != nil {
+		if _, err := db.writer.ExecContext(ctx, "ROLLBACK TO w"); err != nil {
+			return err
+		}
+	}
+	_, err := db.writer.ExecContext(ctx, "RELEASE w")
+	return err
+}
+
+func (db *DB) run(j *job) (err error) {
+	if err := j.ctx.Err(); err != nil {
+		return err
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic in a write: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return j.fn(uncancelled{db.writer})
+}
