@@ -1,0 +1,234 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"math"
+	"strconv"
+)
+
+// Float is a float64 that MLflow's JSON can carry: NaN is the text "NaN". Infinities do not occur in answers: the store
+// clamps them to the largest float, as MLflow does.
+type Float float64
+
+// MarshalJSON writes NaN and infinities as text.
+func (f Float) MarshalJSON() ([]byte, error) {
+	v := float64(f)
+	switch {
+	case math.IsNaN(v):
+		return []byte(`"NaN"`), nil
+	case math.IsInf(v, 1):
+		return []byte(`"Infinity"`), nil
+	case math.IsInf(v, -1):
+		return []byte(`"-Infinity"`), nil
+	}
+	return appendFloat(make([]byte, 0, 24), v), nil
+}
+
+// appendFloat writes a float as Python's json does: shortest text that reads back the same, always recognisable as a float.
+func appendFloat(b []byte, v float64) []byte {
+	abs := math.Abs(v)
+	if abs != 0 && (abs < 1e-4 || abs >= 1e16) {
+		return strconv.AppendFloat(b, v, 'e', -1, 64)
+	}
+	n := len(b)
+	b = strconv.AppendFloat(b, v, 'f', -1, 64)
+	for _, c := range b[n:] {
+		if c == '.' {
+			return b
+		}
+	}
+	return append(b, ".0"...)
+}
+
+func (f Float) orNaN(nan bool) Float {
+	if nan {
+		return Float(math.NaN())
+	}
+	return f
+}
+
+// Metric is one point. Timestamp is milliseconds since 1970, not negative; Step may be anything. The fields after Step name the logged
+// model and the dataset that a 3.x client measured, and are empty otherwise.
+type Metric struct {
+	Key           string `json:"key"`
+	Value         Float  `json:"value"`
+	Timestamp     int64  `json:"timestamp"`
+	Step          int64  `json:"step"`
+	DatasetName   string `json:"dataset_name,omitempty"`
+	DatasetDigest string `json:"dataset_digest,omitempty"`
+	ModelID       string `json:"model_id,omitempty"`
+	RunID         string `json:"run_id,omitempty"`
+}
+
+// stored is how a value stands in a row: NaN as 0 with a mark, infinities clamped.
+func (f Float) stored() (value float64, nan bool) {
+	switch v := float64(f); {
+	case math.IsNaN(v):
+		return 0, true
+	case math.IsInf(v, 1):
+		return math.MaxFloat64, false
+	case math.IsInf(v, -1):
+		return -math.MaxFloat64, false
+	default:
+		return v, false
+	}
+}
+
+// Batch is what LogBatch writes at once, all or nothing.
+type Batch struct {
+	Metrics []Metric
+	Params  []KeyValue
+	Tags    []KeyValue
+}
+
+// Limits of one batch (contract/behaviours.md, section 3).
+const (
+	MaxBatchMetrics = 1000
+	MaxBatchParams  = 100
+	MaxBatchTags    = 100
+	MaxBatchTotal   = 1000
+)
+
+// LogBatch writes metrics, params and tags to an active run, in one transaction.
+func (s *Store) LogBatch(ctx context.Context, runID string, b Batch) error {
+	b, err := s.validateBatch(b)
+	if err != nil {
+		return err
+	}
+	return s.logBatch(ctx, runID, b)
+}
+
+func (s *Store) logBatch(ctx context.Context, runID string, b Batch) error {
+	return s.db.Write(ctx, func(tx querier) error {
+		rid, err := activeRun(ctx, tx, runID)
+		if err != nil {
+			return err
+		}
+		if err := logParams(ctx, tx, rid, runID, b.Params); err != nil {
+			return err
+		}
+		if len(b.Metrics) > 0 {
+			if err := logMetrics(ctx, tx, rid, runID, b.Metrics); err != nil {
+				return err
+			}
+		}
+		for _, t := range b.Tags {
+			if err := setTag(ctx, tx, rid, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// LogMetric writes one point to an active run. A point that is there already is no error.
+func (s *Store) LogMetric(ctx context.Context, runID string, m Metric) error {
+	if err := validateMetric(m, ""); err != nil {
+		return err
+	}
+	return s.logBatch(ctx, runID, Batch{Metrics: []Metric{m}})
+}
+
+// LogParam writes a param. Params are write-once: the same value again is fine, another is an error.
+func (s *Store) LogParam(ctx context.Context, runID string, p KeyValue) error {
+	params, err := s.validateParams([]KeyValue{p}, func(int, string) string { return "key" })
+	if err != nil {
+		return err
+	}
+	return s.writeActiveRun(ctx, runID, func(tx querier, rid int64) error {
+		changed, err := insertParams(ctx, tx, rid, params)
+		if err != nil || len(changed) == 0 {
+			return err
+		}
+		return Invalidf("Changing param values is not allowed. Param with key='%s' was already logged with value='%s' for run ID='%s'. Attempted logging new value '%s'.",
+			p.Key, changed[0].old, runID, params[0].Value)
+	})
+}
+
+func logMetrics(ctx context.Context, tx querier, rid int64, runID string, metrics []Metric) error {
+	var eid int64
+	if err := tx.QueryRowContext(ctx, "SELECT eid FROM runs WHERE rid = ?", rid).Scan(&eid); err != nil {
+		return err
+	}
+	for _, m := range metrics {
+		v, nan := m.Value.stored()
+		if _, err := tx.ExecContext(ctx, `INSERT INTO metrics (rid, key, timestamp, step, value, is_nan) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO NOTHING`, rid, m.Key, m.Timestamp, m.Step, v, nan); err != nil {
+			return err
+		}
+		// The point with the greatest (step, timestamp, value) shows; on a full tie the earlier one stays.
+		if _, err := tx.ExecContext(ctx, `INSERT INTO latest_metrics AS l (rid, key, value, is_nan, step, timestamp, eid) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, timestamp = excluded.timestamp
+			WHERE (excluded.step, excluded.timestamp, excluded.value) > (l.step, l.timestamp, l.value)`,
+			rid, m.Key, v, nan, m.Step, m.Timestamp, eid); err != nil {
+			return err
+		}
+		if m.ModelID != "" {
+			if err := logModelMetric(ctx, tx, runID, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func logParams(ctx context.Context, tx querier, rid int64, runID string, params []KeyValue) error {
+	changed, err := insertParams(ctx, tx, rid, params)
+	if err != nil || len(changed) == 0 {
+		return err
+	}
+	text := ""
+	for i, c := range changed {
+		if i > 0 {
+			text += ", "
+		}
+		text += "{'key': '" + c.key + "', 'old_value': '" + c.old + "', 'new_value': '" + c.new + "'}"
+	}
+	return Invalidf("Changing param values is not allowed. Params were already logged='[%s]' for run ID='%s'.", text, runID)
+}
+
+type changedParam struct{ key, old, new string }
+
+// insertParams writes params and returns those that stand there with another value.
+func insertParams(ctx context.Context, tx querier, rid int64, params []KeyValue) (changed []changedParam, err error) {
+	for _, p := range params {
+		ok, err := affected(tx.ExecContext(ctx, "INSERT INTO params (rid, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rid, p.Key, p.Value))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			continue
+		}
+		var old string
+		if err := tx.QueryRowContext(ctx, "SELECT value FROM params WHERE rid = ? AND key = ?", rid, p.Key).Scan(&old); err != nil {
+			return nil, err
+		}
+		if old != p.Value {
+			changed = append(changed, changedParam{p.Key, old, p.Value})
+		}
+	}
+	return changed, nil
+}
+
+// MetricHistory gives the points of one metric of one run, ordered by timestamp, step, value. max 0 means all. An
+// unknown run or key is an empty page.
+func (s *Store) MetricHistory(ctx context.Context, runID, key string, max int, pageToken string) (Page[Metric], error) {
+	offset, err := parsePageToken(pageToken)
+	if err != nil {
+		return Page[Metric]{}, err
+	}
+	limit := -1
+	if max > 0 {
+		limit = max + 1
+	}
+	points, err := queryRows(ctx, s.db.Read(), func(rows *sql.Rows) (Metric, error) {
+		m := Metric{Key: key}
+		var nan bool
+		err := rows.Scan(&m.Value, &nan, &m.Timestamp, &m.Step)
+		m.Value = m.Value.orNaN(nan)
+		return m, err
+	}, `SELECT m.value, m.is_nan, m.timestamp, m.step FROM runs r JOIN metrics m ON m.rid = r.rid
+		WHERE r.run_id = ? AND m.key = ? ORDER BY m.timestamp, m.step, m.value LIMIT ? OFFSET ?`, runID, key, limit, offset)
+	return pageOf(points, max, offset), err
+}

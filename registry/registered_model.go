@@ -1,0 +1,257 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// RegisteredModel is MLflow's RegisteredModel message; times are milliseconds since 1970. LatestVersions holds the newest
+// version of each stage that has one.
+type RegisteredModel struct {
+	Name           string         `json:"name"`
+	Created        int64          `json:"creation_timestamp"`
+	LastUpdated    int64          `json:"last_updated_timestamp"`
+	Description    *string        `json:"description,omitempty"`
+	LatestVersions []ModelVersion `json:"latest_versions,omitempty"`
+	Tags           []KeyValue     `json:"tags,omitempty"`
+	Aliases        []Alias        `json:"aliases,omitempty"`
+}
+
+// Alias is a movable name for a version.
+type Alias struct {
+	Alias   string `json:"alias"`
+	Version string `json:"version"`
+}
+
+// TagIsPrompt with the value "true" marks a registered model, or a version, as a prompt.
+const TagIsPrompt = "mlflow.prompt.is_prompt"
+
+func isPrompt(tags []KeyValue) bool {
+	return slices.ContainsFunc(tags, func(t KeyValue) bool { return t.Key == TagIsPrompt && strings.EqualFold(t.Value, "true") })
+}
+
+// NewRegisteredModel is what CreateRegisteredModel needs; a nil Description stays unset.
+type NewRegisteredModel struct {
+	Name        string
+	Description *string
+	Tags        []KeyValue
+}
+
+// CreateRegisteredModel makes a registered model. RESOURCE_ALREADY_EXISTS when the name is taken.
+func (s *Store) CreateRegisteredModel(ctx context.Context, n NewRegisteredModel) (RegisteredModel, error) {
+	if err := validateModelName(n.Name, "name"); err != nil {
+		return RegisteredModel{}, err
+	}
+	for _, t := range n.Tags {
+		if err := validateRegistryTag(t); err != nil {
+			return RegisteredModel{}, err
+		}
+	}
+	err := s.db.Write(ctx, func(tx querier) error {
+		if err := modelNameFree(ctx, tx, n.Name, isPrompt(n.Tags)); err != nil {
+			return err
+		}
+		now := s.now()
+		var mid int64
+		if err := tx.QueryRowContext(ctx, `INSERT INTO registered_models (name, description, creation_timestamp, last_updated_timestamp)
+			VALUES (?, ?, ?, ?) RETURNING mid`, n.Name, n.Description, now, now).Scan(&mid); err != nil {
+			return err
+		}
+		for _, t := range n.Tags {
+			if err := setRegisteredModelTag(ctx, tx, mid, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return RegisteredModel{}, err
+	}
+	return s.RegisteredModel(ctx, n.Name)
+}
+
+// modelNameFree says which kind of entry holds the name, since models and prompts share their names.
+func modelNameFree(ctx context.Context, q querier, name string, wantPrompt bool) error {
+	var prompt sql.NullString
+	err := q.QueryRowContext(ctx, `SELECT t.value FROM registered_models m
+		LEFT JOIN registered_model_tags t ON t.mid = m.mid AND t.key = '`+TagIsPrompt+`' WHERE m.name = ?`, name).Scan(&prompt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	kinds := map[bool]string{false: "registered model", true: "prompt"}
+	titles := map[bool]string{false: "Registered Model", true: "Prompt"}
+	isPrompt := strings.EqualFold(prompt.String, "true")
+	if isPrompt != wantPrompt {
+		return Errorf(ResourceAlreadyExists, "Tried to create a %s with name '%s', but the name is already taken by a %s. MLflow does not allow creating a model and a prompt with the same name.",
+			kinds[wantPrompt], name, kinds[isPrompt])
+	}
+	return Errorf(ResourceAlreadyExists, "%s (name=%s) already exists.", titles[isPrompt], name)
+}
+
+const registeredModelColumns = "m.mid, m.name, m.creation_timestamp, m.last_updated_timestamp, m.description"
+
+type registeredModelRow struct {
+	mid   int64
+	model RegisteredModel
+}
+
+func scanRegisteredModel(row interface{ Scan(...any) error }) (r registeredModelRow, err error) {
+	m := &r.model
+	err = row.Scan(&r.mid, &m.Name, &m.Created, &m.LastUpdated, &m.Description)
+	return r, err
+}
+
+func noRegisteredModel(name string) error {
+	return NotFoundf("Registered Model with name=%s not found", name)
+}
+
+// RegisteredModel gives one registered model with its latest versions, tags and aliases.
+func (s *Store) RegisteredModel(ctx context.Context, name string) (RegisteredModel, error) {
+	q := s.db.Read()
+	row, err := scanRegisteredModel(q.QueryRowContext(ctx, "SELECT "+registeredModelColumns+" FROM registered_models m WHERE m.name = ?", name))
+	if errors.Is(err, sql.ErrNoRows) {
+		return RegisteredModel{}, noRegisteredModel(name)
+	} else if err != nil {
+		return RegisteredModel{}, err
+	}
+	err = loadRegisteredModel(ctx, q, &row)
+	// get orders the latest versions by number, search by stage (contract/behaviours.md, section 8).
+	slices.SortFunc(row.model.LatestVersions, func(a, b ModelVersion) int { return a.number() - b.number() })
+	return row.model, err
+}
+
+func loadRegisteredModel(ctx context.Context, q querier, r *registeredModelRow) (err error) {
+	if r.model.Tags, err = queryRows(ctx, q, scanKeyValue, "SELECT key, value FROM registered_model_tags WHERE mid = ? ORDER BY key", r.mid); err != nil {
+		return err
+	}
+	if r.model.Aliases, err = queryRows(ctx, q, func(rows *sql.Rows) (a Alias, err error) {
+		var version int64
+		err = rows.Scan(&a.Alias, &version)
+		a.Version = strconv.FormatInt(version, 10)
+		return a, err
+	}, "SELECT alias, version FROM aliases WHERE mid = ? ORDER BY alias", r.mid); err != nil {
+		return err
+	}
+	r.model.LatestVersions, err = latestVersions(ctx, q, r.mid, nil)
+	return err
+}
+
+// UpdateRegisteredModel sets the description; nil clears it.
+func (s *Store) UpdateRegisteredModel(ctx context.Context, name string, description *string) (RegisteredModel, error) {
+	return s.changeRegisteredModel(ctx, name, name, func(tx querier, mid int64) error {
+		_, err := tx.ExecContext(ctx, "UPDATE registered_models SET description = ? WHERE mid = ?", description, mid)
+		return err
+	})
+}
+
+// RenameRegisteredModel renames a model; versions, tags and aliases follow. Onto itself is fine.
+func (s *Store) RenameRegisteredModel(ctx context.Context, name, newName string) (RegisteredModel, error) {
+	if err := validateModelName(newName, "new_name"); err != nil {
+		return RegisteredModel{}, err
+	}
+	return s.changeRegisteredModel(ctx, name, newName, func(tx querier, mid int64) error {
+		if newName != name {
+			if err := modelNameFree(ctx, tx, newName, false); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE registered_models SET name = ? WHERE mid = ?", newName, mid); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE model_versions SET last_updated_timestamp = ? WHERE mid = ?", s.now(), mid)
+		return err
+	})
+}
+
+// changeRegisteredModel runs fn and moves the model's time of change.
+func (s *Store) changeRegisteredModel(ctx context.Context, name, newName string, fn func(tx querier, mid int64) error) (RegisteredModel, error) {
+	err := s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) error {
+		if err := fn(tx, mid); err != nil {
+			return err
+		}
+		return s.touchModel(ctx, tx, mid)
+	})
+	if err != nil {
+		return RegisteredModel{}, err
+	}
+	return s.RegisteredModel(ctx, newName)
+}
+
+func (s *Store) touchModel(ctx context.Context, tx querier, mid int64) error {
+	_, err := tx.ExecContext(ctx, "UPDATE registered_models SET last_updated_timestamp = ? WHERE mid = ?", s.now(), mid)
+	return err
+}
+
+// DeleteRegisteredModel removes a model for good, with versions, tags and aliases.
+func (s *Store) DeleteRegisteredModel(ctx context.Context, name string) error {
+	return s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM registered_models WHERE mid = ?", mid)
+		return err
+	})
+}
+
+// SetRegisteredModelTag sets a tag.
+func (s *Store) SetRegisteredModelTag(ctx context.Context, name string, tag KeyValue) error {
+	if err := validateRegistryTag(tag); err != nil {
+		return err
+	}
+	return s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) error { return setRegisteredModelTag(ctx, tx, mid, tag) })
+}
+
+func setRegisteredModelTag(ctx context.Context, tx querier, mid int64, tag KeyValue) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO registered_model_tags (mid, key, value) VALUES (?, ?, ?)
+		ON CONFLICT (mid, key) DO UPDATE SET value = excluded.value`, mid, tag.Key, tag.Value)
+	return err
+}
+
+// DeleteRegisteredModelTag removes a tag; none of that key is fine.
+func (s *Store) DeleteRegisteredModelTag(ctx context.Context, name, key string) error {
+	return s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM registered_model_tags WHERE mid = ? AND key = ?", mid, key)
+		return err
+	})
+}
+
+// SetAlias points an alias at a version; an alias that is elsewhere moves.
+func (s *Store) SetAlias(ctx context.Context, name, alias, version string) error {
+	if err := validateAlias(alias); err != nil {
+		return err
+	}
+	return s.writeModelVersion(ctx, name, version, func(tx querier, v versionKey) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO aliases (mid, alias, version) VALUES (?, ?, ?)
+			ON CONFLICT (mid, alias) DO UPDATE SET version = excluded.version`, v.mid, alias, v.number)
+		return err
+	})
+}
+
+// DeleteAlias removes an alias; an unknown one is fine.
+func (s *Store) DeleteAlias(ctx context.Context, name, alias string) error {
+	return s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM aliases WHERE mid = ? AND alias = ?", mid, alias)
+		return err
+	})
+}
+
+func (s *Store) writeRegisteredModel(ctx context.Context, name string, fn func(tx querier, mid int64) error) error {
+	return s.db.Write(ctx, func(tx querier) error {
+		mid, err := modelKey(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		return fn(tx, mid)
+	})
+}
+
+func modelKey(ctx context.Context, q querier, name string) (mid int64, err error) {
+	err = q.QueryRowContext(ctx, "SELECT mid FROM registered_models WHERE name = ?", name).Scan(&mid)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noRegisteredModel(name)
+	}
+	return mid, err
+}

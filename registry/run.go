@@ -1,0 +1,383 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Run is MLflow's Run message. The arrays of Data are written even when empty: 3.17.2 leaves them out, but 1.x clients
+// insist on them and newer ones accept them (contract/behaviours.md, section 13).
+type Run struct {
+	Info    RunInfo     `json:"info"`
+	Data    RunData     `json:"data"`
+	Inputs  RunInputs   `json:"inputs"`
+	Outputs *RunOutputs `json:"outputs,omitempty"`
+}
+
+// RunInfo is a run's own fields. Times are milliseconds since 1970; EndTime is nil while the run is going on.
+type RunInfo struct {
+	RunUUID        string `json:"run_uuid"`
+	ExperimentID   string `json:"experiment_id"`
+	RunName        string `json:"run_name"`
+	UserID         string `json:"user_id"`
+	Status         string `json:"status"`
+	StartTime      int64  `json:"start_time"`
+	EndTime        *int64 `json:"end_time,omitempty"`
+	ArtifactURI    string `json:"artifact_uri"`
+	LifecycleStage string `json:"lifecycle_stage"`
+	RunID          string `json:"run_id"`
+}
+
+// RunData holds a run's latest metrics, its params and its tags, each ordered by key.
+type RunData struct {
+	Metrics []Metric   `json:"metrics"`
+	Params  []KeyValue `json:"params"`
+	Tags    []KeyValue `json:"tags"`
+}
+
+// RunInputs are the datasets and logged models a run read.
+type RunInputs struct {
+	DatasetInputs []DatasetInput `json:"dataset_inputs,omitempty"`
+	ModelInputs   []ModelInput   `json:"model_inputs,omitempty"`
+}
+
+// RunOutputs are the logged models a run wrote.
+type RunOutputs struct {
+	ModelOutputs []ModelOutput `json:"model_outputs,omitempty"`
+}
+
+// Run states, as they stand in RunInfo.Status.
+const (
+	RunRunning   = "RUNNING"
+	RunScheduled = "SCHEDULED"
+	RunFinished  = "FINISHED"
+	RunFailed    = "FAILED"
+	RunKilled    = "KILLED"
+)
+
+// runStatuses lists the states by their numbers in MLflow's protocol, which start at 1.
+var runStatuses = []string{RunRunning, RunScheduled, RunFinished, RunFailed, RunKilled}
+
+// ParseRunStatus reads a state by name or number.
+func ParseRunStatus(s string) (string, bool) {
+	for i, name := range runStatuses {
+		if s == name || s == strconv.Itoa(i+1) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// Tags that the store gives a meaning.
+const (
+	TagRunName      = "mlflow.runName"
+	TagModelHistory = "mlflow.log-model.history"
+	TagUser         = "mlflow.user"
+	TagSourceName   = "mlflow.source.name"
+	TagSourceType   = "mlflow.source.type"
+	TagNote         = "mlflow.note.content"
+	TagParentRun    = "mlflow.parentRunId"
+	TagDataContext  = "mlflow.data.context"
+)
+
+// NewRun is what CreateRun needs. Name may come as the tag mlflow.runName instead; without either the run gets a
+// random name. RunID is for callers that need a certain id; empty means a new one.
+type NewRun struct {
+	ExperimentID string
+	RunID        string
+	UserID       string
+	Name         string
+	StartTime    int64
+	Tags         []KeyValue
+}
+
+// CreateRun makes a run in state RUNNING in an active experiment.
+func (s *Store) CreateRun(ctx context.Context, n NewRun) (Run, error) {
+	if n.ExperimentID == "" {
+		return Run{}, Errorf(BadRequest, "Missing value for required parameter 'experiment_id'.")
+	}
+	tags, err := s.validateTags(n.Tags)
+	if err != nil {
+		return Run{}, err
+	}
+	tags = lastWins(tags)
+	named := false
+	for _, t := range tags {
+		if t.Key != TagRunName {
+			continue
+		}
+		named = true
+		if n.Name != "" && n.Name != t.Value {
+			return Run{}, Invalidf("Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values (run_name='%s', mlflow.runName='%s').", n.Name, t.Value)
+		}
+		n.Name = t.Value
+	}
+	if n.Name == "" {
+		n.Name = name(s.cfg.NewID())
+	}
+	if !named {
+		tags = append(tags, KeyValue{TagRunName, n.Name})
+	}
+	id := n.RunID
+	if id == "" {
+		id = s.cfg.NewID()
+	}
+	var info RunInfo
+	err = s.writeActiveExperiment(ctx, n.ExperimentID, func(tx querier, eid int64) error {
+		var location string
+		if err := tx.QueryRowContext(ctx, "SELECT artifact_location FROM experiments WHERE eid = ?", eid).Scan(&location); err != nil {
+			return err
+		}
+		info = RunInfo{
+			RunUUID: id, RunID: id, ExperimentID: strconv.FormatInt(eid, 10), RunName: n.Name, UserID: n.UserID, Status: RunRunning,
+			StartTime: n.StartTime, ArtifactURI: joinURI(location, id, "artifacts"), LifecycleStage: StageActive,
+		}
+		var rid int64
+		if err := tx.QueryRowContext(ctx, `INSERT INTO runs (run_id, eid, name, user_id, status, start_time, artifact_uri)
+			VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING rid`,
+			id, eid, n.Name, n.UserID, RunRunning, n.StartTime, info.ArtifactURI).Scan(&rid); err != nil {
+			return err
+		}
+		for _, t := range tags {
+			if err := setTag(ctx, tx, rid, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return Run{Info: info, Data: RunData{Metrics: []Metric{}, Params: []KeyValue{}, Tags: tags}}, err
+}
+
+const runColumns = "r.rid, r.run_id, r.eid, r.name, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri, r.lifecycle_stage"
+
+// runRow is a run with its inner key.
+type runRow struct {
+	rid  int64
+	info RunInfo
+}
+
+func scanRun(row interface{ Scan(...any) error }) (r runRow, err error) {
+	var eid int64
+	i := &r.info
+	err = row.Scan(&r.rid, &i.RunID, &eid, &i.RunName, &i.UserID, &i.Status, &i.StartTime, &i.EndTime, &i.ArtifactURI, &i.LifecycleStage)
+	i.RunUUID, i.ExperimentID = i.RunID, strconv.FormatInt(eid, 10)
+	return r, err
+}
+
+// Run gives one run whole, deleted ones included. RESOURCE_DOES_NOT_EXIST when there is none.
+func (s *Store) Run(ctx context.Context, id string) (Run, error) {
+	q := s.db.Read()
+	row, err := scanRun(q.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.run_id = ?", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Run{}, NotFoundf("Run with id=%s not found", id)
+	} else if err != nil {
+		return Run{}, err
+	}
+	runs, err := loadRuns(ctx, q, []runRow{row})
+	if err != nil {
+		return Run{}, err
+	}
+	return runs[0], nil
+}
+
+// loadRuns adds data, inputs and outputs to rows. It asks once per kind and chunk, not per run.
+func loadRuns(ctx context.Context, q querier, rows []runRow) ([]Run, error) {
+	runs := make([]Run, len(rows))
+	index := make(map[int64]*Run, len(rows))
+	rids := make([]any, len(rows))
+	for i, r := range rows {
+		runs[i] = Run{Info: r.info, Data: RunData{Metrics: []Metric{}, Params: []KeyValue{}, Tags: []KeyValue{}}, Outputs: &RunOutputs{}}
+		index[r.rid], rids[i] = &runs[i], r.rid
+	}
+	each := func(query string, scan func(*sql.Rows) error) error {
+		return inChunks(rids, func(in string, args []any) error {
+			_, err := queryRows(ctx, q, func(rows *sql.Rows) (struct{}, error) { return struct{}{}, scan(rows) }, query+in+" ORDER BY rid, key", args...)
+			return err
+		})
+	}
+	var rid int64
+	keyValues := func(into func(*Run) *[]KeyValue) func(*sql.Rows) error {
+		return func(rows *sql.Rows) error {
+			var kv KeyValue
+			if err := rows.Scan(&rid, &kv.Key, &kv.Value); err != nil {
+				return err
+			}
+			list := into(index[rid])
+			*list = append(*list, kv)
+			return nil
+		}
+	}
+	err := errors.Join(
+		each("SELECT rid, key, value FROM params WHERE rid IN ", keyValues(func(r *Run) *[]KeyValue { return &r.Data.Params })),
+		each("SELECT rid, key, value FROM tags WHERE rid IN ", keyValues(func(r *Run) *[]KeyValue { return &r.Data.Tags })),
+		each("SELECT rid, key, value, is_nan, timestamp, step FROM latest_metrics WHERE rid IN ", func(rows *sql.Rows) error {
+			var m Metric
+			var nan bool
+			if err := rows.Scan(&rid, &m.Key, &m.Value, &nan, &m.Timestamp, &m.Step); err != nil {
+				return err
+			}
+			m.Value = m.Value.orNaN(nan)
+			index[rid].Data.Metrics = append(index[rid].Data.Metrics, m)
+			return nil
+		}),
+		loadInputs(ctx, q, rids, index),
+	)
+	return runs, err
+}
+
+// inChunks calls fn with "(?,?,…)" and its values, a few hundred at a time. Full chunks share one statement text; the last is padded to a
+// power of two with its first value, so that few texts exist.
+func inChunks(values []any, fn func(in string, args []any) error) error {
+	const chunk = 256
+	for len(values) > 0 {
+		n := min(chunk, len(values))
+		args := values[:n:n]
+		size := 1
+		for size < n {
+			size *= 2
+		}
+		for len(args) < size {
+			args = append(args, values[0])
+		}
+		if err := fn("("+placeholders(size)+")", args); err != nil {
+			return err
+		}
+		values = values[n:]
+	}
+	return nil
+}
+
+// RunUpdate is a partial update: nil means "leave it".
+type RunUpdate struct {
+	Status  *string
+	EndTime *int64
+	Name    *string
+}
+
+// UpdateRun changes an active run and returns its info. An empty name changes nothing.
+func (s *Store) UpdateRun(ctx context.Context, id string, u RunUpdate) (RunInfo, error) {
+	var info RunInfo
+	err := s.writeActiveRun(ctx, id, func(tx querier, rid int64) error {
+		if u.Name != nil && *u.Name != "" {
+			if err := setTag(ctx, tx, rid, KeyValue{TagRunName, *u.Name}); err != nil {
+				return err
+			}
+		}
+		if u.Status != nil {
+			if _, err := tx.ExecContext(ctx, "UPDATE runs SET status = ? WHERE rid = ?", *u.Status, rid); err != nil {
+				return err
+			}
+		}
+		if u.EndTime != nil {
+			if _, err := tx.ExecContext(ctx, "UPDATE runs SET end_time = ? WHERE rid = ?", *u.EndTime, rid); err != nil {
+				return err
+			}
+		}
+		row, err := scanRun(tx.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.rid = ?", rid))
+		info = row.info
+		return err
+	})
+	return info, err
+}
+
+// DeleteRun marks a run deleted; doing it twice is fine.
+func (s *Store) DeleteRun(ctx context.Context, id string) error {
+	return s.setRunStage(ctx, id, StageDeleted, s.now())
+}
+
+// RestoreRun makes a deleted run active; doing it twice is fine.
+func (s *Store) RestoreRun(ctx context.Context, id string) error {
+	return s.setRunStage(ctx, id, StageActive, nil)
+}
+
+func (s *Store) setRunStage(ctx context.Context, id, stage string, deleted any) error {
+	return s.db.Write(ctx, func(tx querier) error {
+		ok, err := affected(tx.ExecContext(ctx, "UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE run_id = ?", stage, deleted, id))
+		if err == nil && !ok {
+			err = NotFoundf("Run with id=%s not found", id)
+		}
+		return err
+	})
+}
+
+// SetTag sets a tag of an active run. The tag mlflow.runName renames the run.
+func (s *Store) SetTag(ctx context.Context, id string, tag KeyValue) error {
+	tags, err := s.validateTags([]KeyValue{tag})
+	if err != nil {
+		return err
+	}
+	return s.writeActiveRun(ctx, id, func(tx querier, rid int64) error { return setTag(ctx, tx, rid, tags[0]) })
+}
+
+func setTag(ctx context.Context, tx querier, rid int64, t KeyValue) error {
+	if t.Key == TagRunName {
+		if _, err := tx.ExecContext(ctx, "UPDATE runs SET name = ? WHERE rid = ?", t.Value, rid); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO tags (rid, key, value) VALUES (?, ?, ?)
+		ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value`, rid, t.Key, t.Value)
+	return err
+}
+
+// DeleteTag removes a tag of an active run; RESOURCE_DOES_NOT_EXIST when it has none of that key.
+func (s *Store) DeleteTag(ctx context.Context, id, key string) error {
+	return s.writeActiveRun(ctx, id, func(tx querier, rid int64) error {
+		ok, err := affected(tx.ExecContext(ctx, "DELETE FROM tags WHERE rid = ? AND key = ?", rid, key))
+		if err == nil && !ok {
+			err = NotFoundf("No tag with name: %s in run with id %s", key, id)
+		}
+		return err
+	})
+}
+
+// writeActiveRun runs fn on a run that exists and is not deleted.
+func (s *Store) writeActiveRun(ctx context.Context, id string, fn func(tx querier, rid int64) error) error {
+	return s.db.Write(ctx, func(tx querier) error {
+		rid, err := activeRun(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		return fn(tx, rid)
+	})
+}
+
+func activeRun(ctx context.Context, tx querier, id string) (rid int64, err error) {
+	var stage string
+	err = tx.QueryRowContext(ctx, "SELECT rid, lifecycle_stage FROM runs WHERE run_id = ?", id).Scan(&rid, &stage)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, NotFoundf("Run with id=%s not found", id)
+	case err != nil:
+		return 0, err
+	case stage != StageActive:
+		return 0, Invalidf("The run %s must be in the 'active' state. Current state is %s.", id, stage)
+	}
+	return rid, nil
+}
+
+// lastWins drops all but the last tag of each key, keeping the order.
+func lastWins(tags []KeyValue) []KeyValue {
+	last := make(map[string]int, len(tags))
+	for i, t := range tags {
+		last[t.Key] = i
+	}
+	if len(last) == len(tags) {
+		return tags
+	}
+	out := make([]KeyValue, 0, len(last))
+	for i, t := range tags {
+		if last[t.Key] == i {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// pyList is how Python prints a list of strings, for messages that do.
+func pyList(items []string) string {
+	return "['" + strings.Join(items, "', '") + "']"
+}

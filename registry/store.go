@@ -1,0 +1,158 @@
+// Package registry is the vocabulary and the store of an MLflow environment: experiments, runs, metrics, registered
+// models, versions, logged models. The JSON tags of its types are MLflow's wire format; its errors are MLflow's.
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/prinzbox/prinzbox/registry/sqldb"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the steps that make the store's tables; see [sqldb.DB.Migrate].
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return sub
+}
+
+// Config is what a store needs from its environment.
+type Config struct {
+	DB    *sqldb.DB
+	Clock func() time.Time
+	// NewID gives 32 lowercase hex digits, as a UUID4 without dashes.
+	NewID func() string
+	// ArtifactRoot is the location under which experiments without one of their own are put: "<root>/<experiment id>".
+	ArtifactRoot string
+	// KeepLongValues refuses param and tag values over the limit instead of cutting them, as MLflow does under
+	// MLFLOW_TRUNCATE_LONG_VALUES=false.
+	KeepLongValues bool
+}
+
+// Store keeps the environment's entities. It is safe for concurrent use.
+type Store struct {
+	cfg Config
+	db  *sqldb.DB
+}
+
+// Open brings the tables up to date and makes the experiment "Default" with id 0 when the store is new.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if err := cfg.DB.Migrate(ctx, "registry", Migrations()); err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, db: cfg.DB}
+	err := s.db.Write(ctx, func(tx querier) error {
+		var any int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM experiments LIMIT 1)").Scan(&any); err != nil || any > 0 {
+			return err
+		}
+		now := s.now()
+		_, err := tx.ExecContext(ctx, `INSERT INTO experiments (eid, name, artifact_location, creation_time, last_update_time)
+			VALUES (0, 'Default', ?, ?, ?)`, joinURI(cfg.ArtifactRoot, "0"), now, now)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+type querier = sqldb.Querier
+
+// now is the environment's time in milliseconds since 1970.
+func (s *Store) now() int64 { return s.cfg.Clock().UnixMilli() }
+
+// Lifecycle stages of experiments, runs and logged models.
+const (
+	StageActive  = "active"
+	StageDeleted = "deleted"
+)
+
+// KeyValue is a tag or a param.
+type KeyValue struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// ViewType chooses which lifecycle stages a search shows; the numbers are MLflow's.
+type ViewType int
+
+const (
+	// ViewActiveOnly is the default.
+	ViewActiveOnly  ViewType = 1
+	ViewDeletedOnly ViewType = 2
+	ViewAll         ViewType = 3
+)
+
+// ParseViewType reads a view type by name or number; anything unknown is ACTIVE_ONLY, as MLflow has it.
+func ParseViewType(s string) ViewType {
+	switch strings.ToUpper(s) {
+	case "DELETED_ONLY", "2":
+		return ViewDeletedOnly
+	case "ALL", "3":
+		return ViewAll
+	}
+	return ViewActiveOnly
+}
+
+// Page is one page of a search. An empty NextPageToken means that nothing follows.
+type Page[T any] struct {
+	Items         []T
+	NextPageToken string
+}
+
+// Query is a search: MLflow's filter text, order_by clauses, page size and token. View applies to entities with a
+// lifecycle.
+type Query struct {
+	Filter     string
+	OrderBy    []string
+	MaxResults int
+	PageToken  string
+	View       ViewType
+}
+
+// queryRows runs a query and scans each row.
+func queryRows[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), query string, args ...any) (out []T, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+func scanKeyValue(rows *sql.Rows) (kv KeyValue, err error) {
+	err = rows.Scan(&kv.Key, &kv.Value)
+	return kv, err
+}
+
+// affected tells whether a statement changed anything.
+func affected(res sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}
+
+// placeholders is "?,?,…" for n values.
+func placeholders(n int) string {
+	return strings.TrimSuffix(strings.Repeat("?,", n), ",")
+}

@@ -1,0 +1,225 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits in characters (contract/behaviours.md, section 3).
+const (
+	maxExperimentName     = 500
+	maxKey                = 250
+	maxExperimentTagValue = 20000
+	maxParamValue         = 6000
+	maxTagValue           = 8000
+	maxRegistryTagValue   = 100_000
+	maxAlias              = 255
+	maxModelName          = 256
+)
+
+var keyPattern = regexp.MustCompile(`^[/\p{L}\p{N}\p{Mn}_.\- :]*$`)
+
+const badCharacters = "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/)."
+
+func missing(path string) error {
+	return Invalidf("Missing value for required parameter '%s'.", path)
+}
+
+func tooLong(path string, limit int) error {
+	return Invalidf("'%s' exceeds the maximum length of %d characters", path, limit)
+}
+
+func checkLength(text, path string, limit int) error {
+	if len(text) > limit && utf8.RuneCountInString(text) > limit {
+		return tooLong(path, limit)
+	}
+	return nil
+}
+
+// validateKey checks the key of a metric, param or tag. field is the parameter's path; length is what the message about the
+// length calls it.
+func validateKey(key, field, length string) error {
+	if !keyPattern.MatchString(key) {
+		return Invalidf("Invalid value %s for parameter '%s' supplied: %s", quoteJSON(key), field, badCharacters)
+	}
+	if norm := posixNorm(key); norm != key || norm == "." || strings.HasPrefix(norm, "..") || strings.HasPrefix(norm, "/") {
+		return Invalidf("Invalid value %s for parameter '%s' supplied: Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '%s'",
+			quoteJSON(key), field, norm)
+	}
+	return checkLength(key, length, maxKey)
+}
+
+// posixNorm is Python's posixpath.normpath: path.Clean, but for two leading slashes, which stay.
+func posixNorm(p string) string {
+	c := path.Clean(p)
+	if strings.HasPrefix(p, "//") && !strings.HasPrefix(p, "///") {
+		return "/" + c
+	}
+	return c
+}
+
+func quoteJSON(s string) string {
+	b, _ := json.Marshal(s) // a string always encodes
+	return string(b)
+}
+
+func validateExperimentName(name, field string) error {
+	if name == "" {
+		return missing(field)
+	}
+	return checkLength(name, field, maxExperimentName)
+}
+
+func validateExperimentTag(t KeyValue) error {
+	if err := validateKey(t.Key, "key", "key"); err != nil {
+		return err
+	}
+	return checkLength(t.Value, "value", maxExperimentTagValue)
+}
+
+// cut shortens a value to its limit, or refuses it when the store keeps long values.
+func (s *Store) cut(value, field string, limit int) (string, error) {
+	if len(value) <= limit || utf8.RuneCountInString(value) <= limit {
+		return value, nil
+	}
+	if s.cfg.KeepLongValues {
+		return "", tooLong(field, limit)
+	}
+	n := 0
+	for i := range value {
+		if n == limit {
+			return value[:i], nil
+		}
+		n++
+	}
+	return value, nil
+}
+
+// validateTags checks run tags, given one at a time, and cuts long values.
+func (s *Store) validateTags(tags []KeyValue) ([]KeyValue, error) {
+	return s.checkPairs(tags, maxTagValue, "key", "value", func(int, string) string { return "key" })
+}
+
+func (s *Store) validateParams(params []KeyValue, field func(i int, name string) string) ([]KeyValue, error) {
+	return s.checkPairs(params, maxParamValue, "Param key", "Param value", field)
+}
+
+func (s *Store) checkPairs(pairs []KeyValue, limit int, keyName, valueName string, field func(i int, name string) string) ([]KeyValue, error) {
+	out := make([]KeyValue, len(pairs))
+	for i, p := range pairs {
+		if err := validateKey(p.Key, field(i, "key"), keyName); err != nil {
+			return nil, err
+		}
+		value, err := s.cut(p.Value, valueName, limit)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = KeyValue{p.Key, value}
+	}
+	return out, nil
+}
+
+// validateMetric checks a point; prefix is "" or "metrics[i]".
+func validateMetric(m Metric, prefix string) error {
+	at := func(field string) string {
+		if prefix == "" {
+			return field
+		}
+		return prefix + "." + field
+	}
+	if err := validateKey(m.Key, at("name"), "Metric name"); err != nil {
+		return err
+	}
+	if m.Timestamp < 0 {
+		return Invalidf("Invalid value %d for parameter '%s' supplied: metric '%s' (value=%s). Timestamp must be a nonnegative long (64-bit integer) ",
+			m.Timestamp, at("timestamp"), m.Key, appendFloat(nil, float64(m.Value)))
+	}
+	return nil
+}
+
+// validateBatch checks a batch before anything is looked up or written.
+func (s *Store) validateBatch(b Batch) (Batch, error) {
+	for _, limit := range []struct {
+		what    string
+		max, is int
+	}{
+		{"metrics", MaxBatchMetrics, len(b.Metrics)},
+		{"params", MaxBatchParams, len(b.Params)},
+		{"tags", MaxBatchTags, len(b.Tags)},
+		{"metrics, params, and tags", MaxBatchTotal, len(b.Metrics) + len(b.Params) + len(b.Tags)},
+	} {
+		if limit.is > limit.max {
+			return b, Invalidf("A batch logging request can contain at most %d %s. Got %d %s. Please split up %s across multiple requests and try again.",
+				limit.max, limit.what, limit.is, limit.what, limit.what)
+		}
+	}
+	for i, m := range b.Metrics {
+		if err := validateMetric(m, fmt.Sprintf("metrics[%d]", i)); err != nil {
+			return b, err
+		}
+	}
+	var err error
+	if b.Params, err = s.validateParams(b.Params, indexed("params")); err != nil {
+		return b, err
+	}
+	if b.Tags, err = s.checkPairs(b.Tags, maxTagValue, "key", "value", indexed("tags")); err != nil {
+		return b, err
+	}
+	b.Tags = lastWins(b.Tags)
+	seen := make(map[string]int, len(b.Params))
+	var twice []string
+	for _, p := range b.Params {
+		if seen[p.Key]++; seen[p.Key] == 2 {
+			twice = append(twice, p.Key)
+		}
+	}
+	if twice != nil {
+		return b, Invalidf("Duplicate parameter keys have been submitted: %s. Please ensure the request contains only one param value per param key.", pyList(twice))
+	}
+	return b, nil
+}
+
+func indexed(list string) func(int, string) string {
+	return func(i int, name string) string { return fmt.Sprintf("%s[%d].%s", list, i, name) }
+}
+
+var (
+	aliasPattern        = regexp.MustCompile(`^[\p{L}\p{N}_\-]*$`)
+	versionAliasPattern = regexp.MustCompile(`^[vV]\d+$`)
+)
+
+func validateModelName(name, field string) error {
+	if strings.TrimSpace(name) == "" {
+		return missing(field)
+	}
+	if strings.ContainsAny(name, "/:") {
+		return Invalidf("Invalid model name '%s'. Names cannot contain '/' or ':'.", name)
+	}
+	return checkLength(name, field, maxModelName)
+}
+
+func validateRegistryTag(t KeyValue) error {
+	if err := validateKey(t.Key, "key", "key"); err != nil {
+		return err
+	}
+	return checkLength(t.Value, "value", maxRegistryTagValue)
+}
+
+// validateAlias checks a name that is to be set. "latest" and v1, v2 … would read as something else in a models:/ URI.
+func validateAlias(alias string) error {
+	switch {
+	case alias == "":
+		return missing("alias")
+	case !aliasPattern.MatchString(alias):
+		return Invalidf("Invalid alias name: '%s'. Names may only contain alphanumerics, underscores (_), and dashes (-).", alias)
+	case strings.EqualFold(alias, "latest"):
+		return Invalidf("'latest' alias name (case insensitive) is reserved.")
+	case versionAliasPattern.MatchString(alias):
+		return Invalidf("Version alias name '%s' is reserved.", alias)
+	}
+	return checkLength(alias, "alias", maxAlias)
+}
