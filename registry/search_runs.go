@@ -1,0 +1,136 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/prinzbox/prinzbox/registry/filter"
+)
+
+var metricParamPrefixes = map[string]filter.Kind{
+	"metric": filter.Metric, "metrics": filter.Metric,
+	"parameter": filter.Param, "parameters": filter.Param, "param": filter.Param, "params": filter.Param,
+}
+
+var runGrammar = filter.Grammar{
+	Prefixes: prefixes(attributePrefixes, tagPrefixes, metricParamPrefixes,
+		map[string]filter.Kind{"run": filter.Attribute, "dataset": filter.Dataset, "datasets": filter.Dataset}),
+	Entities: "['metric', 'parameter', 'tag', 'attribute', 'dataset']",
+	Attributes: map[string]filter.Attr{
+		"run_id": {List: true}, "run_name": {}, "status": {}, "artifact_uri": {}, "user_id": {},
+		"run name": {Name: "run_name"}, "Run name": {Name: "run_name"}, "Run Name": {Name: "run_name"},
+		"start_time": {Numeric: true}, "end_time": {Numeric: true},
+		"created": {Name: "start_time", Numeric: true}, "Created": {Name: "start_time", Numeric: true},
+	},
+	NullKinds:   []filter.Kind{filter.Param, filter.Tag},
+	ListKinds:   []filter.Kind{filter.Dataset},
+	DatasetKeys: []string{"name", "digest", "context"},
+}
+
+const runDatasetRows = "SELECT 1 FROM run_datasets i JOIN datasets d ON d.did = i.did WHERE i.rid = r.rid AND "
+
+var runColumnsOf = filter.Columns{
+	Attributes: map[string]string{
+		"run_id": "r.run_id", "run_name": "r.name", "status": "r.status", "artifact_uri": "r.artifact_uri", "user_id": "r.user_id",
+		"start_time": "r.start_time", "end_time": "r.end_time",
+	},
+	Rows: map[filter.Kind]string{
+		filter.Metric: "SELECT 1 FROM latest_metrics x WHERE x.rid = r.rid AND x.key = ?",
+		filter.Param:  "SELECT 1 FROM params x WHERE x.rid = r.rid AND x.key = ?",
+		filter.Tag:    "SELECT 1 FROM tags x WHERE x.rid = r.rid AND x.key = ?",
+	},
+	Datasets: map[string][2]string{
+		"name": {runDatasetRows, "d.name"}, "digest": {runDatasetRows, "d.digest"}, "context": {runDatasetRows, "i.context"},
+	},
+}
+
+// SearchRuns gives a page of the runs of some experiments, the newest first unless OrderBy says otherwise. No or unknown experiments
+// are an empty page.
+func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query) (Page[Run], error) {
+	if err := maxResults(q.MaxResults, MaxPage); err != nil {
+		return Page[Run]{}, err
+	}
+	sel := &selection{columns: runColumns, from: "runs r"}
+	eids := make([]any, len(experimentIDs))
+	for i, id := range experimentIDs {
+		eid, err := parseExperimentID(id)
+		if err != nil {
+			return Page[Run]{}, err
+		}
+		eids[i] = eid
+	}
+	if err := sel.filterBy(&runGrammar, &runColumnsOf, q.Filter); err != nil {
+		return Page[Run]{}, err
+	}
+	if err := orderRuns(sel, q.OrderBy); err != nil {
+		return Page[Run]{}, err
+	}
+	if _, err := parsePageToken(q.PageToken); err != nil {
+		return Page[Run]{}, err
+	}
+	switch {
+	case len(eids) == 0:
+		return Page[Run]{}, nil
+	case len(eids) == 1:
+		sel.and("r.eid = ?", eids[0])
+	default:
+		// One value that holds all ids: no limit on their number, and one statement text for all.
+		sel.and("r.eid IN (SELECT value FROM json_each(?))", fmt.Sprint(jsonInts(eids)))
+	}
+	sel.view("r.lifecycle_stage", q.View)
+	rd := s.db.Read()
+	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (runRow, error) { return scanRun(rows) }, q.MaxResults, q.PageToken)
+	if err != nil {
+		return Page[Run]{}, err
+	}
+	runs, err := loadRuns(ctx, rd, rows.Items)
+	return Page[Run]{Items: runs, NextPageToken: rows.NextPageToken}, err
+}
+
+func jsonInts(values []any) string {
+	text := "["
+	for i, v := range values {
+		if i > 0 {
+			text += ","
+		}
+		text += fmt.Sprint(v)
+	}
+	return text + "]"
+}
+
+// orderRuns adds the order: what the clauses say, missing values last in both directions and NaN just before them, then the newest first,
+// then by run id.
+func orderRuns(sel *selection, clauses []string) error {
+	orders, err := runGrammar.ParseOrder(clauses)
+	if err != nil {
+		return asInvalid(err)
+	}
+	byStart := false
+	for i, o := range orders {
+		t := fmt.Sprintf("o%d", i)
+		switch o.Kind {
+		case filter.Attribute:
+			column := runColumnsOf.Attributes[o.Key]
+			if o.Key == "end_time" { // the only one that can be missing
+				sel.order = append(sel.order, column+" IS NULL")
+			}
+			byStart = byStart || o.Key == "start_time"
+			sel.order = append(sel.order, column+direction(o.Desc))
+		case filter.Metric:
+			sel.from += " LEFT JOIN latest_metrics " + t + " ON " + t + ".rid = r.rid AND " + t + ".key = ?"
+			sel.fromArgs = append(sel.fromArgs, o.Key)
+			sel.order = append(sel.order, t+".rid IS NULL", t+".is_nan", t+".value"+direction(o.Desc))
+		default:
+			table := map[filter.Kind]string{filter.Param: "params", filter.Tag: "tags"}[o.Kind]
+			sel.from += " LEFT JOIN " + table + " " + t + " ON " + t + ".rid = r.rid AND " + t + ".key = ?"
+			sel.fromArgs = append(sel.fromArgs, o.Key)
+			sel.order = append(sel.order, t+".rid IS NULL", t+".value"+direction(o.Desc))
+		}
+	}
+	if !byStart {
+		sel.order = append(sel.order, "r.start_time DESC")
+	}
+	sel.order = append(sel.order, "r.run_id ASC")
+	return nil
+}
