@@ -1,0 +1,95 @@
+package artifacts
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/johannesboyne/gofakes3"
+)
+
+// BucketInfo describes a bucket.
+type BucketInfo struct {
+	Name    string
+	Created time.Time
+}
+
+// CreateBucket makes an empty bucket. One that exists is BucketAlreadyOwnedByYou, unless existsOK is set. A name that S3
+// does not allow is InvalidBucketName.
+func (s *Store) CreateBucket(ctx context.Context, name string, existsOK bool) error {
+	if err := gofakes3.ValidateBucketName(name); err != nil {
+		return &Error{codeInvalidBucketName, "The bucket name " + name + " is not valid: use 3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit."}
+	}
+	if existsOK { // mostly it does: no write needed
+		if ok, err := s.BucketExists(ctx, name); ok || err != nil {
+			return err
+		}
+	}
+	return s.write(ctx, func(tx Querier) error {
+		res, err := tx.ExecContext(ctx, "INSERT INTO artifact_buckets (name, created) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, s.now())
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 1 || existsOK {
+			return err
+		}
+		return &Error{codeBucketExists, "The bucket " + name + " exists already and is yours."}
+	})
+}
+
+// BucketExists tells whether there is such a bucket.
+func (s *Store) BucketExists(ctx context.Context, name string) (bool, error) {
+	return bucketExists(ctx, s.db.Read(), name)
+}
+
+func bucketExists(ctx context.Context, q Querier, name string) (bool, error) {
+	var one int
+	err := q.QueryRowContext(ctx, "SELECT 1 FROM artifact_buckets WHERE name = ?", name).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// DeleteBucket removes a bucket that holds neither objects nor uploads under way; else it is BucketNotEmpty.
+func (s *Store) DeleteBucket(ctx context.Context, name string) error {
+	return s.write(ctx, func(tx Querier) error {
+		if ok, err := bucketExists(ctx, tx, name); err != nil {
+			return err
+		} else if !ok {
+			return noSuchBucket(name)
+		}
+		var used bool
+		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM artifact_objects WHERE bucket = ?)
+			OR EXISTS (SELECT 1 FROM artifact_uploads WHERE bucket = ?)`, name, name).Scan(&used)
+		if err != nil {
+			return err
+		}
+		if used {
+			return &Error{codeBucketNotEmpty, "The bucket you tried to delete is not empty: delete its objects and abort its uploads first."}
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM artifact_buckets WHERE name = ?", name)
+		return err
+	})
+}
+
+// ListBuckets lists all buckets by name.
+func (s *Store) ListBuckets(ctx context.Context) ([]BucketInfo, error) {
+	rows, err := s.db.Read().QueryContext(ctx, "SELECT name, created FROM artifact_buckets ORDER BY name")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var buckets []BucketInfo
+	for rows.Next() {
+		var b BucketInfo
+		var created int64
+		if err := rows.Scan(&b.Name, &created); err != nil {
+			return nil, err
+		}
+		b.Created = time.UnixMilli(created).UTC()
+		buckets = append(buckets, b)
+	}
+	return buckets, rows.Err()
+}

@@ -1,0 +1,255 @@
+package artifacts
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// ObjectReader reads one object as it was when opened: a later overwrite or delete does not touch it. It must be closed.
+type ObjectReader struct {
+	ObjectInfo
+	source
+	release func()
+}
+
+// source is what an object's bytes are read from: bytes.Reader, os.File or segments.
+type source interface {
+	io.Reader
+	io.Seeker
+}
+
+// Close ends the reading.
+func (r *ObjectReader) Close() error {
+	var err error
+	if c, ok := r.source.(io.Closer); ok {
+		err = c.Close()
+	}
+	r.release()
+	return err
+}
+
+// WriteTo sends the rest of the object. It hands the file itself to io.Copy, so that the kernel can send it.
+func (r *ObjectReader) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, r.source) }
+
+// errStale says that a row was replaced, and its files removed, between being read and being opened.
+var errStale = errors.New("stale row")
+
+// Open opens an object. Errors: NoSuchBucket, NoSuchKey.
+func (s *Store) Open(ctx context.Context, bucket, key string) (*ObjectReader, error) {
+	for try := 0; ; try++ {
+		r, err := s.open(ctx, bucket, key)
+		if !errors.Is(err, errStale) {
+			return r, err
+		}
+		if try == 100 {
+			return nil, fmt.Errorf("artifacts: the bytes of %s/%s are missing: %w", bucket, key, err)
+		}
+	}
+}
+
+func (s *Store) open(ctx context.Context, bucket, key string) (*ObjectReader, error) {
+	q := s.db.Read()
+	r := &ObjectReader{ObjectInfo: ObjectInfo{Bucket: bucket, Key: key}, release: func() {}}
+	var modified int64
+	var headers, metadata string
+	var file sql.NullString
+	var data []byte
+	err := q.QueryRowContext(ctx, `SELECT o.content, o.size, o.etag, o.modified, o.sum_type, o.sum, o.headers, o.metadata, c.file, c.data
+		FROM artifact_objects o JOIN artifact_contents c ON c.id = o.content WHERE o.bucket = ? AND o.key = ?`, bucket, []byte(key)).
+		Scan(&r.content, &r.Size, &r.ETag, &modified, &r.ChecksumType, &r.Checksum, &headers, &metadata, &file, &data)
+	if err != nil {
+		return nil, missing(ctx, q, err, bucket, key)
+	}
+	r.decode(modified, headers, metadata)
+	if r.source, r.release, err = s.openContent(ctx, r.content, file, data, r.Size); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// openContent opens the bytes of a content, holding its files in place until release is called.
+func (s *Store) openContent(ctx context.Context, id int64, file sql.NullString, data []byte, size int64) (_ source, release func(), _ error) {
+	if data != nil || size == 0 {
+		return bytes.NewReader(data), func() {}, nil
+	}
+	if !s.pins.hold(id) {
+		return nil, nil, errStale
+	}
+	release = sync.OnceFunc(func() {
+		for _, f := range s.pins.drop(id) {
+			s.unlink(f)
+		}
+	})
+	src, err := s.openHeld(ctx, id, file, size)
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return src, release, nil
+}
+
+func (s *Store) openHeld(ctx context.Context, id int64, file sql.NullString, size int64) (source, error) {
+	if file.Valid {
+		f, err := os.Open(s.blobPath(file.String))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, errStale
+		}
+		return f, err
+	}
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT c.size, c.file, c.data FROM artifact_segments s
+		JOIN artifact_contents c ON c.id = s.content WHERE s.joined = ? ORDER BY s.seq`, id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	joined := &segments{store: s}
+	var total int64
+	for rows.Next() {
+		var g segment
+		var file sql.NullString
+		if err := rows.Scan(&g.size, &file, &g.data); err != nil {
+			return nil, err
+		}
+		g.start, g.file = total, file.String
+		total += g.size
+		if g.size > 0 {
+			joined.list = append(joined.list, g)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if total != size { // the rows went away in between
+		return nil, errStale
+	}
+	joined.size = total
+	return joined, joined.seekTo(0)
+}
+
+// segments reads joined contents as one, with one file open at a time.
+type segments struct {
+	store *Store
+	list  []segment
+	size  int64
+
+	pos     int64
+	at      int // index of the open segment; len(list) at the end
+	current source
+}
+
+type segment struct {
+	start, size int64
+	file        string
+	data        []byte
+}
+
+func (s *segments) Read(p []byte) (int, error) {
+	for {
+		if s.pos >= s.size || s.at >= len(s.list) {
+			return 0, io.EOF
+		}
+		if s.current == nil {
+			if err := s.seekTo(s.pos); err != nil {
+				return 0, err
+			}
+		}
+		n, err := s.current.Read(p)
+		s.pos += int64(n)
+		if n > 0 || (err != nil && err != io.EOF) {
+			return n, notEOF(err)
+		}
+		if err == io.EOF {
+			if s.pos < s.list[s.at].start+s.list[s.at].size {
+				return 0, io.ErrUnexpectedEOF // the file is shorter than its row says
+			}
+			s.closeCurrent()
+			s.at++
+		}
+	}
+}
+
+func notEOF(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+func (s *segments) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += s.pos
+	case io.SeekEnd:
+		offset += s.size
+	}
+	if offset < 0 {
+		return 0, errors.New("seek before the start")
+	}
+	s.closeCurrent()
+	s.pos, s.at = offset, 0
+	return offset, nil
+}
+
+// WriteTo sends the rest segment by segment, each by io.Copy from its file.
+func (s *segments) WriteTo(w io.Writer) (total int64, err error) {
+	for s.pos < s.size {
+		if err := s.seekTo(s.pos); err != nil {
+			return total, err
+		}
+		n, err := io.Copy(w, s.current)
+		s.pos += n
+		total += n
+		if err != nil {
+			return total, err
+		}
+		if n == 0 || s.pos < s.list[s.at].start+s.list[s.at].size {
+			return total, io.ErrUnexpectedEOF
+		}
+	}
+	return total, nil
+}
+
+// seekTo opens the segment that holds a position.
+func (s *segments) seekTo(pos int64) error {
+	s.closeCurrent()
+	s.pos = pos
+	for s.at = 0; s.at < len(s.list); s.at++ {
+		g := s.list[s.at]
+		if pos >= g.start+g.size {
+			continue
+		}
+		if g.data != nil {
+			s.current = bytes.NewReader(g.data)
+		} else {
+			f, err := os.Open(s.store.blobPath(g.file))
+			if errors.Is(err, os.ErrNotExist) {
+				return errStale
+			}
+			if err != nil {
+				return err
+			}
+			s.current = f
+		}
+		_, err := s.current.Seek(pos-g.start, io.SeekStart)
+		return err
+	}
+	return nil
+}
+
+func (s *segments) closeCurrent() {
+	if c, ok := s.current.(io.Closer); ok {
+		_ = c.Close()
+	}
+	s.current = nil
+}
+
+func (s *segments) Close() error {
+	s.closeCurrent()
+	return nil
+}

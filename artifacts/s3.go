@@ -1,0 +1,228 @@
+package artifacts
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/johannesboyne/gofakes3"
+)
+
+// s3Namespace is the namespace of S3's XML.
+const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+// S3Config is what the S3 server needs beside the store.
+type S3Config struct {
+	// Keys gives the secret of an access key.
+	Keys func(accessKey string) (secret string, ok bool)
+	// Region is told to clients that ask; requests signed for any region are accepted. It defaults to us-east-1.
+	Region string
+	// Hosts are the names, without port, below which a bucket can stand: with "localhost", a request to mlflow.localhost is for
+	// the bucket mlflow.
+	Hosts []string
+	// Log defaults to no log.
+	Log *slog.Logger
+}
+
+// s3Server is the guard in front of gofakes3: it authenticates the request as it was sent, refuses what is not served, decodes and
+// verifies the body, and only then lets a handler see it.
+type s3Server struct {
+	store  *Store
+	keys   func(string) (string, bool)
+	region string
+	hosts  []string
+	log    *slog.Logger
+}
+
+// NewS3 makes the S3 server over a store. It must get requests with the path as the client sent it: no router that cleans
+// paths may stand before it. Signatures are checked against the real time, whatever the store's clock says.
+func NewS3(store *Store, c S3Config) http.Handler {
+	s := &s3Server{store: store, keys: c.Keys, region: c.Region, hosts: c.Hosts, log: c.Log}
+	if s.region == "" {
+		s.region = "us-east-1"
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// call is one request on its way. It is also the backend that gofakes3 sees: one for each request, since the Backend
+// interface has no context and no way to say more than gofakes3 knows of.
+type call struct {
+	server *s3Server
+	store  *Store
+	ctx    context.Context
+	w      http.ResponseWriter // the reply
+	r      *http.Request
+	id     string // request id
+	// headers are the request's as sent; gofakes3 gets fewer.
+	headers http.Header
+
+	bucket, key string
+	query       map[string][]string
+	body        body
+	read        readConditions
+	write       Conditions
+	span        *span
+
+	// info is the object that the answer is about, once known.
+	info *ObjectInfo
+	// err is what went wrong in the backend, in more detail than gofakes3's errors can say.
+	err error
+}
+
+func (s *s3Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/minio/health/") && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		switch r.URL.Path {
+		case "/minio/health/live", "/minio/health/ready", "/minio/health/cluster":
+			w.WriteHeader(http.StatusOK) // what MinIO's users probe
+			return
+		}
+	}
+	c := &call{server: s, store: s.store, ctx: r.Context(), r: r, headers: r.Header, id: strings.ToUpper(s.store.newID()[:16])}
+	reply := &reply{w: w, call: c}
+	c.w = reply
+	if err := c.serve(); err != nil {
+		c.err = err
+		reply.WriteHeader(http.StatusInternalServerError) // finish finds the real status
+	}
+	reply.finish()
+}
+
+func (c *call) serve() error {
+	if c.r.Method == http.MethodOptions {
+		return &Error{"AccessForbidden", "CORSResponse: CORS is not enabled for this bucket."}
+	}
+	c.query = c.r.URL.Query()
+	id, err := authenticate(c.r, c.query, c.server.keys)
+	if err != nil {
+		return err
+	}
+	c.locate()
+	op, err := c.operation()
+	if err != nil {
+		return err
+	}
+	if err := c.checkHeaders(); err != nil {
+		return err
+	}
+	if err := c.openBody(id, op); err != nil {
+		return err
+	}
+	c.takeConditions()
+	if op.serve != nil {
+		return op.serve(c)
+	}
+	return c.delegate(op)
+}
+
+// locate finds bucket and key in path and host. Slashes are kept as they came.
+func (c *call) locate() {
+	path := strings.TrimPrefix(c.r.URL.Path, "/")
+	host := c.r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	for _, base := range c.server.hosts {
+		if bucket, ok := strings.CutSuffix(host, "."+base); ok && bucket != "" {
+			c.bucket, c.key = bucket, path
+			return
+		}
+	}
+	c.bucket, c.key, _ = strings.Cut(path, "/")
+}
+
+// delegate hands the request to gofakes3, stripped of all that the guard has dealt with.
+func (c *call) delegate(op operation) error {
+	r := c.r.Clone(c.ctx)
+	r.URL.Path, r.URL.RawPath = "/"+c.bucket, ""
+	if c.key != "" {
+		r.URL.Path += "/" + c.key
+	}
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Amz-") || strings.HasPrefix(name, "X-Minio-") {
+			delete(r.Header, name)
+		}
+	}
+	for _, name := range []string{"Content-Md5", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range"} {
+		delete(r.Header, name)
+	}
+	if c.span != nil {
+		r.Header.Set("Range", c.span.String())
+	}
+	c.r = r
+	if err := c.body.give(r, op); err != nil {
+		return err
+	}
+	gofakes3.New(c, gofakes3.WithTimeSkewLimit(0), gofakes3.WithMetadataSizeLimit(0), gofakes3.WithIntegrityCheck(false),
+		gofakes3.WithTimeSource(clock{c.store.clock})).Server().ServeHTTP(c.w, r)
+	return nil
+}
+
+// clock is the store's clock as gofakes3 wants it.
+type clock struct{ now func() time.Time }
+
+func (c clock) Now() time.Time                  { return c.now() }
+func (c clock) Since(t time.Time) time.Duration { return c.now().Sub(t) }
+
+// writeXML answers 200 with a document.
+func (c *call) writeXML(doc any) error {
+	b, err := xml.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("Content-Type", "application/xml")
+	_, err = c.w.Write(append([]byte(xml.Header), b...))
+	return err
+}
+
+// errorXML is S3's error document.
+type errorXML struct {
+	XMLName   xml.Name `xml:"Error"`
+	Code      string
+	Message   string
+	Resource  string
+	RequestID string `xml:"RequestId"`
+	HostID    string `xml:"HostId"`
+}
+
+// writeError answers with an error. The details of one that is not the client's fault go to the log.
+func (c *call) writeError(w http.ResponseWriter, err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		if c.ctx.Err() == nil {
+			c.server.log.Error("s3: request failed", "request_id", c.id, "method", c.r.Method, "bucket", c.bucket, "key", c.key, "error", err)
+		}
+		e = &Error{codeInternal, "Internal error; the server's log has the details."}
+	}
+	h := w.Header()
+	h.Set("X-Amz-Request-Id", c.id)
+	if e.Code == codeNotModified {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	for _, name := range []string{"Etag", "Last-Modified", "Content-Length", "Content-Range"} {
+		h.Del(name)
+	}
+	h.Set("Content-Type", "application/xml")
+	if c.r.Method == http.MethodHead {
+		w.WriteHeader(e.HTTPStatus())
+		return
+	}
+	resource := "/" + c.bucket
+	if c.key != "" {
+		resource += "/" + c.key
+	}
+	b, err := xml.Marshal(errorXML{Code: e.Code, Message: e.Message, Resource: resource, RequestID: c.id, HostID: "prinzbox"})
+	if err != nil {
+		b = nil // xml.Marshal replaces what XML cannot hold; it cannot fail on strings
+	}
+	w.WriteHeader(e.HTTPStatus())
+	_, _ = w.Write(append([]byte(xml.Header), b...))
+}

@@ -1,0 +1,201 @@
+package artifacts
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// s3Time is how S3 writes times in XML, always with three digits of the fraction.
+const s3Time = "2006-01-02T15:04:05.000Z"
+
+// ownerID and ownerName are gofakes3's, so that every answer names the same owner.
+const (
+	ownerID   = "fe7272ea58be830e56fe1663b10fafef"
+	ownerName = "GoFakeS3"
+)
+
+type ownerXML struct{ ID, DisplayName string }
+
+type listXML struct {
+	XMLName               xml.Name `xml:"ListBucketResult"`
+	Xmlns                 string   `xml:"xmlns,attr"`
+	Name                  string
+	Prefix                string
+	Marker                *string // v1
+	NextMarker            string  `xml:",omitempty"` // v1
+	StartAfter            string  `xml:",omitempty"` // v2
+	ContinuationToken     string  `xml:",omitempty"` // v2
+	NextContinuationToken string  `xml:",omitempty"` // v2
+	KeyCount              *int    // v2
+	MaxKeys               int
+	Delimiter             string `xml:",omitempty"`
+	EncodingType          string `xml:",omitempty"`
+	IsTruncated           bool
+	Contents              []listItemXML
+	CommonPrefixes        []prefixXML
+}
+
+type listItemXML struct {
+	Key, LastModified, ETag string
+	ChecksumAlgorithm       string `xml:",omitempty"`
+	ChecksumType            string `xml:",omitempty"`
+	Size                    int64
+	StorageClass            string
+	Owner                   *ownerXML
+}
+
+type prefixXML struct{ Prefix string }
+
+// listObjects serves ListObjects and ListObjectsV2.
+func (c *call) listObjects() error {
+	q := url.Values(c.query)
+	v2 := q.Get("list-type") == "2"
+	if t := q.Get("list-type"); t != "" && !v2 {
+		return &Error{codeInvalidArgument, "Invalid list-type: " + t + ". The newest is 2."}
+	}
+	o := ListOptions{Prefix: q.Get("prefix"), Delimiter: q.Get("delimiter"), Max: 1000}
+	doc := listXML{Xmlns: s3Namespace, Name: c.bucket, MaxKeys: 1000}
+	if text := q.Get("max-keys"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || n < 0 {
+			return &Error{codeInvalidArgument, "max-keys must be an integer between 0 and 2147483647, not " + text}
+		}
+		doc.MaxKeys = int(min(n, 1000))
+		o.Max = doc.MaxKeys
+	}
+	encode := func(s string) string { return s }
+	switch t := q.Get("encoding-type"); t {
+	case "":
+	case "url":
+		doc.EncodingType, encode = "url", encodeKey
+	default:
+		return &Error{codeInvalidArgument, "Invalid encoding-type: " + t + ". Use url."}
+	}
+	if v2 {
+		o.After = q.Get("start-after")
+		doc.StartAfter = encode(o.After)
+		if token := q.Get("continuation-token"); token != "" {
+			after, err := base64.RawURLEncoding.DecodeString(token)
+			if err != nil {
+				return &Error{codeInvalidArgument, "The continuation token provided is incorrect: pass on NextContinuationToken as it came."}
+			}
+			o.After, doc.ContinuationToken = string(after), token
+		} else if q.Has("continuation-token") {
+			return &Error{codeInvalidArgument, "The continuation token provided is incorrect: it is empty."}
+		}
+	} else {
+		o.After = q.Get("marker")
+		marker := encode(o.After)
+		doc.Marker = &marker
+	}
+	page, err := c.store.List(c.ctx, c.bucket, o)
+	if err != nil {
+		return err
+	}
+	doc.Prefix, doc.Delimiter, doc.IsTruncated = encode(o.Prefix), encode(o.Delimiter), page.Truncated
+	if v2 {
+		count := len(page.Objects) + len(page.Prefixes)
+		doc.KeyCount = &count
+	}
+	if page.Truncated {
+		if v2 {
+			doc.NextContinuationToken = base64.RawURLEncoding.EncodeToString([]byte(page.Last))
+		} else if o.Delimiter != "" {
+			doc.NextMarker = encode(page.Last)
+		}
+	}
+	var owner *ownerXML
+	if !v2 || q.Get("fetch-owner") == "true" {
+		owner = &ownerXML{ownerID, ownerName}
+	}
+	doc.Contents = make([]listItemXML, len(page.Objects))
+	for i, info := range page.Objects {
+		item := listItemXML{
+			Key: encode(info.Key), LastModified: formatTime(info.Modified), ETag: `"` + info.ETag + `"`,
+			Size: info.Size, StorageClass: "STANDARD", Owner: owner,
+		}
+		if info.ChecksumType != "" {
+			item.ChecksumAlgorithm, item.ChecksumType = strings.ToUpper(info.ChecksumType), "FULL_OBJECT"
+			if strings.Contains(info.Checksum, "-") {
+				item.ChecksumType = "COMPOSITE"
+			}
+		}
+		doc.Contents[i] = item
+	}
+	for _, p := range page.Prefixes {
+		doc.CommonPrefixes = append(doc.CommonPrefixes, prefixXML{encode(p)})
+	}
+	return c.writeXML(doc)
+}
+
+// encodeKey is the url encoding of keys in listings: all but unreserved characters and slashes. A space is %20, which every
+// decoder takes for one.
+func encodeKey(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		switch ch := s[i]; {
+		case 'a' <= ch && ch <= 'z', 'A' <= ch && ch <= 'Z', '0' <= ch && ch <= '9', strings.IndexByte("-_.~/*", ch) >= 0:
+			b.WriteByte(ch)
+		default:
+			fmt.Fprintf(&b, "%%%02X", ch)
+		}
+	}
+	return b.String()
+}
+
+// getLocation serves GetBucketLocation; us-east-1 is written as nothing.
+func (c *call) getLocation() error {
+	if ok, err := c.store.BucketExists(c.ctx, c.bucket); err != nil {
+		return err
+	} else if !ok {
+		return noSuchBucket(c.bucket)
+	}
+	doc := struct {
+		XMLName xml.Name `xml:"LocationConstraint"`
+		Xmlns   string   `xml:"xmlns,attr"`
+		Region  string   `xml:",chardata"`
+	}{Xmlns: s3Namespace}
+	if c.server.region != "us-east-1" {
+		doc.Region = c.server.region
+	}
+	return c.writeXML(doc)
+}
+
+// getACL answers for every bucket and object that its owner may do everything: which is so, since others cannot sign.
+func (c *call) getACL() error {
+	if c.key == "" {
+		if ok, err := c.store.BucketExists(c.ctx, c.bucket); err != nil {
+			return err
+		} else if !ok {
+			return noSuchBucket(c.bucket)
+		}
+	} else if _, err := c.store.Stat(c.ctx, c.bucket, c.key); err != nil {
+		return err
+	}
+	type grantee struct {
+		Xsi  string `xml:"xmlns:xsi,attr"`
+		Type string `xml:"xsi:type,attr"`
+		ownerXML
+	}
+	type grant struct {
+		Grantee    grantee
+		Permission string
+	}
+	owner := ownerXML{ownerID, ownerName}
+	return c.writeXML(struct {
+		XMLName xml.Name `xml:"AccessControlPolicy"`
+		Xmlns   string   `xml:"xmlns,attr"`
+		Owner   ownerXML
+		List    []grant `xml:"AccessControlList>Grant"`
+	}{
+		Xmlns: s3Namespace, Owner: owner,
+		List: []grant{{grantee{"http://www.w3.org/2001/XMLSchema-instance", "CanonicalUser", owner}, "FULL_CONTROL"}},
+	})
+}
+
+func formatTime(t time.Time) string { return t.UTC().Format(s3Time) }

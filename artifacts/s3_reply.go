@@ -1,0 +1,136 @@
+package artifacts
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// reply is the response writer that handlers and gofakes3 see. It gives an answer about an object the headers that gofakes3
+// cannot express, and replaces gofakes3's errors by complete ones.
+type reply struct {
+	w    http.ResponseWriter
+	call *call
+	// sent is set once the status line is out.
+	sent bool
+	// failed collects an error document of gofakes3's in body.
+	failed bool
+	body   bytes.Buffer
+}
+
+func (p *reply) Header() http.Header { return p.w.Header() }
+
+func (p *reply) WriteHeader(status int) {
+	if p.sent {
+		if status >= 300 {
+			// The answer broke off in its middle: the client must see that, not an error text among the data.
+			panic(http.ErrAbortHandler)
+		}
+		return
+	}
+	if status >= 300 {
+		p.failed = true
+		return
+	}
+	p.decorate()
+	p.sent = true
+	p.w.WriteHeader(status)
+}
+
+func (p *reply) Write(b []byte) (int, error) {
+	if p.failed {
+		return p.body.Write(b)
+	}
+	if !p.sent {
+		// gofakes3 sets the type of its documents too late.
+		if p.Header().Get("Content-Type") == "" && bytes.HasPrefix(b, []byte("<?xml")) {
+			p.Header().Set("Content-Type", "application/xml")
+		}
+		p.WriteHeader(http.StatusOK)
+	}
+	return p.w.Write(b)
+}
+
+// ReadFrom lets the kernel send a file.
+func (p *reply) ReadFrom(src io.Reader) (int64, error) {
+	if !p.sent && !p.failed {
+		p.WriteHeader(http.StatusOK)
+	}
+	if p.failed {
+		return p.body.ReadFrom(src)
+	}
+	return io.Copy(p.w, src)
+}
+
+// finish sends what is still owed: the headers of an answer without a body, or the error.
+func (p *reply) finish() {
+	if p.sent {
+		return
+	}
+	if !p.failed {
+		p.WriteHeader(http.StatusOK)
+		return
+	}
+	err := p.call.err
+	if err == nil {
+		var doc struct{ Code, Message string }
+		if xml.Unmarshal(p.body.Bytes(), &doc) == nil && doc.Code != "" {
+			if doc.Message == "" || doc.Message == doc.Code {
+				doc.Message = "The request was refused: " + doc.Code
+			}
+			err = &Error{doc.Code, doc.Message}
+		} else {
+			err = &Error{codeInvalidRequest, "The request was refused."}
+		}
+	}
+	p.sent = true
+	p.clean()
+	if isCode(err, codeNotModified) {
+		p.objectHeaders()
+	}
+	p.call.writeError(p.w, err)
+}
+
+// decorate sets the headers of a good answer.
+func (p *reply) decorate() {
+	p.clean()
+	p.Header().Set("X-Amz-Request-Id", p.call.id)
+	p.objectHeaders()
+}
+
+// clean removes headers of gofakes3's that are not true here.
+func (p *reply) clean() {
+	h := p.Header()
+	for _, name := range []string{"Access-Control-Allow-Origin", "X-Amz-Delete-Marker", "X-Amz-Id-2"} {
+		h.Del(name)
+	}
+	h.Set("Server", "prinzbox")
+}
+
+func (p *reply) objectHeaders() {
+	c, h := p.call, p.Header()
+	if c.info == nil {
+		return
+	}
+	h.Set("ETag", `"`+c.info.ETag+`"`)
+	reading := c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
+	if reading {
+		h.Set("Last-Modified", c.info.Modified.Format(http.TimeFormat))
+		for k, v := range c.info.Metadata {
+			// The name as it was stored: SDKs show users what they read here.
+			h["x-amz-meta-"+k] = []string{v}
+		}
+	}
+	if c.info.Checksum != "" && (!reading || c.read.checksums && c.span == nil) {
+		h.Set(checksumHeader+c.info.ChecksumType, c.info.Checksum)
+		if reading {
+			kind := "FULL_OBJECT"
+			if strings.Contains(c.info.Checksum, "-") {
+				kind = "COMPOSITE"
+			}
+			h.Set("X-Amz-Checksum-Type", kind)
+		}
+	}
+}
