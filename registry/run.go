@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -380,4 +381,26 @@ func lastWins(tags []KeyValue) []KeyValue {
 // pyList is how Python prints a list of strings, for messages that do.
 func pyList(items []string) string {
 	return "['" + strings.Join(items, "', '") + "']"
+}
+
+// AppendModelHistory adds an entry (a JSON object) to the list in the tag mlflow.log-model.history.
+func (s *Store) AppendModelHistory(ctx context.Context, runID string, entry json.RawMessage) error {
+	return s.writeActiveRun(ctx, runID, func(tx querier, rid int64) error {
+		var text string
+		err := tx.QueryRowContext(ctx, "SELECT value FROM tags WHERE rid = ? AND key = ?", rid, TagModelHistory).Scan(&text)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		var list []json.RawMessage
+		if text != "" {
+			if err := json.Unmarshal([]byte(text), &list); err != nil {
+				return Invalidf("The tag %s of run %s is not a JSON list.", TagModelHistory, runID)
+			}
+		}
+		out, err := json.Marshal(append(list, entry))
+		if err != nil {
+			return err
+		}
+		return setTag(ctx, tx, rid, KeyValue{TagModelHistory, string(out)})
+	})
 }

@@ -223,3 +223,13 @@ func validateAlias(alias string) error {
 	}
 	return checkLength(alias, "alias", maxAlias)
 }
+
+var runIDPattern = regexp.MustCompile(`^[a-zA-Z0-9][\p{L}\p{N}_\-]{0,255}$`)
+
+// ValidateRunID checks the form of a run id, as MLflow does for log-batch and log-inputs.
+func ValidateRunID(id string) error {
+	if !runIDPattern.MatchString(id) {
+		return Invalidf("Invalid value %s for parameter 'run_id' supplied.", quoteJSON(id))
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+// Package rest is MLflow over HTTP: one table of routes, one generic adapter that binds a request, calls an operation and writes its
+// answer, and thin operations per noun over the registry.
+package rest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/prinzbox/prinzbox/registry"
+)
+
+// Artifacts is what the API needs of the place where artifacts are.
+type Artifacts interface {
+	// List gives one level of the directory path below an artifact location, sorted by path. A directory that is not there, or a
+	// file, is an empty list.
+	List(ctx context.Context, location, path string) ([]File, error)
+	// Serve answers with one file below an artifact location.
+	Serve(w http.ResponseWriter, r *http.Request, location, path string)
+	// CleanPath checks a path that a client sent; MLflow's "Invalid path" if it climbs.
+	CleanPath(path string) (string, error)
+}
+
+// File is MLflow's FileInfo message; Path is relative to the artifact location. Size is bytes, left out for directories and empty files.
+type File struct {
+	Path  string `json:"path"`
+	IsDir bool   `json:"is_dir"`
+	Size  int64  `json:"file_size,omitempty"`
+}
+
+// Config is what the API needs.
+type Config struct {
+	Store     *registry.Store
+	Artifacts Artifacts
+	Log       *slog.Logger
+	// Version is the MLflow version that /version answers; clients decide by it what they may call.
+	Version string
+	// MaxBody is the largest JSON body in bytes.
+	MaxBody int64
+}
+
+// API answers MLflow's REST calls.
+type API struct {
+	cfg Config
+	*registry.Store
+}
+
+// New makes an API.
+func New(cfg Config) *API { return &API{cfg: cfg, Store: cfg.Store} }
+
+// operation is one call of the table, ready to be routed.
+type operation func(a *API, c *gin.Context, legacy bool)
+
+// rpc adapts an operation: bind, call, encode, error.
+func rpc[Req, Resp any](fn func(a *API, ctx context.Context, req *Req) (Resp, error)) operation {
+	return func(a *API, c *gin.Context, legacy bool) {
+		var req Req
+		if err := bind(c.Request, c.Param, &req, a.cfg.MaxBody); err != nil {
+			a.fail(c, err)
+			return
+		}
+		resp, err := fn(a, c.Request.Context(), &req)
+		if err != nil {
+			a.fail(c, err)
+			return
+		}
+		if legacy {
+			write(c.Writer, http.StatusOK, legacyJSON(resp))
+			return
+		}
+		writeJSON(c.Writer, http.StatusOK, resp)
+	}
+}
+
+// do adapts an operation whose answer is {}.
+func do[Req any](fn func(a *API, ctx context.Context, req *Req) error) operation {
+	return rpc(func(a *API, ctx context.Context, req *Req) (struct{}, error) { return struct{}{}, fn(a, ctx, req) })
+}
+
+func (a *API) fail(c *gin.Context, err error) {
+	if errors.Is(err, errTooLarge) {
+		// Close: the rest of the body is not worth reading.
+		c.Header("Connection", "close")
+		WriteErrorStatus(c.Writer, http.StatusRequestEntityTooLarge, registry.InvalidParameterValue,
+			"The request body is larger than this server takes; split the request, or upload files as artifacts.")
+		return
+	}
+	var user *registry.Error
+	if !errors.As(err, &user) && c.Request.Context().Err() == nil {
+		a.cfg.Log.Error("internal error", "method", c.Request.Method, "path", c.Request.URL.Path, "error", err)
+	}
+	WriteError(c.Writer, err)
+}
+
+// Mount adds every route to a gin engine.
+func (a *API) Mount(r gin.IRouter) {
+	for _, e := range table {
+		for _, prefix := range e.prefixes() {
+			legacy := strings.Contains(prefix, "/preview")
+			r.Handle(e.method, prefix+ginPath(e.path), func(c *gin.Context) { e.op(a, c, legacy) })
+		}
+	}
+	for _, n := range notYet {
+		for _, prefix := range []string{"/api/" + n.version, "/ajax-api/" + n.version} {
+			r.Handle(n.method, prefix+ginPath(n.path), func(c *gin.Context) {
+				WriteError(c.Writer, registry.Errorf(registry.NotImplemented, "%s %s is not served: %s", n.method, n.path, n.reason))
+			})
+		}
+	}
+	r.GET("/version", func(c *gin.Context) { c.String(http.StatusOK, a.cfg.Version) })
+	r.GET("/get-artifact", func(c *gin.Context) { a.getArtifact(c) })
+	r.GET("/model-versions/get-artifact", func(c *gin.Context) { a.getVersionArtifact(c) })
+}
+
+// ginPath writes {x} as gin's :p1, :p2 …: gin wants one name for a place in a path, MLflow has several.
+func ginPath(path string) string {
+	parts := strings.Split(path, "/")
+	n := 0
+	for i, p := range parts {
+		if !strings.HasPrefix(p, "{") {
+			continue
+		}
+		n++
+		mark := ":"
+		if strings.HasSuffix(p, "...}") {
+			mark = "*"
+		}
+		parts[i] = mark + "p" + string(rune('0'+n))
+	}
+	return strings.Join(parts, "/")
+}

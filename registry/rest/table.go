@@ -1,0 +1,90 @@
+package rest
+
+// entry is one row of the route table. The path hangs under /api/<version> and /ajax-api/<version>; all of version 2.0 answers under
+// /api/2.0/preview too, as it did in MLflow 1.x.
+type entry struct {
+	method, version, path string
+	op                    operation
+	// ajax means that only /ajax-api has it; old that only 1.x and 2.x servers had it.
+	ajax, old bool
+}
+
+func (e entry) prefixes() []string {
+	if e.ajax {
+		return []string{"/ajax-api/" + e.version}
+	}
+	out := []string{"/api/" + e.version, "/ajax-api/" + e.version}
+	if e.version == "2.0" {
+		out = append(out, "/api/2.0/preview", "/ajax-api/2.0/preview")
+	}
+	return out
+}
+
+// table holds every call that is served. To add one: a row here, a request struct, an operation.
+var table = []entry{
+	{method: "POST", version: "2.0", path: "/mlflow/experiments/create", op: rpc((*API).createExperiment)},
+	{method: "GET", version: "2.0", path: "/mlflow/experiments/get", op: rpc((*API).getExperiment)},
+	{method: "GET", version: "2.0", path: "/mlflow/experiments/get-by-name", op: rpc((*API).getExperimentByName)},
+	{method: "POST", version: "2.0", path: "/mlflow/experiments/search", op: rpc((*API).searchExperiments)},
+	{method: "GET", version: "2.0", path: "/mlflow/experiments/search", op: rpc((*API).searchExperiments)},
+	{method: "GET", version: "2.0", path: "/mlflow/experiments/list", op: rpc((*API).listExperiments), old: true},
+	{method: "POST", version: "2.0", path: "/mlflow/experiments/update", op: do((*API).updateExperiment)},
+	{method: "POST", version: "2.0", path: "/mlflow/experiments/delete", op: do((*API).deleteExperiment)},
+	{method: "POST", version: "2.0", path: "/mlflow/experiments/restore", op: do((*API).restoreExperiment)},
+	{method: "POST", version: "2.0", path: "/mlflow/experiments/set-experiment-tag", op: do((*API).setExperimentTag)},
+	{method: "POST", version: "2.0", path: "/mlflow/experiments/delete-experiment-tag", op: do((*API).deleteExperimentTag)},
+
+	{method: "POST", version: "2.0", path: "/mlflow/runs/create", op: rpc((*API).createRun)},
+	{method: "GET", version: "2.0", path: "/mlflow/runs/get", op: rpc((*API).getRun)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/update", op: rpc((*API).updateRun)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/delete", op: do((*API).deleteRun)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/restore", op: do((*API).restoreRun)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/search", op: rpc((*API).searchRuns)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/log-metric", op: do((*API).logMetric)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/log-parameter", op: do((*API).logParameter)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/log-batch", op: do((*API).logBatch)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/log-model", op: do((*API).logModel)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/log-inputs", op: do((*API).logInputs)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/outputs", op: do((*API).logOutputs)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/set-tag", op: do((*API).setTag)},
+	{method: "POST", version: "2.0", path: "/mlflow/runs/delete-tag", op: do((*API).deleteTag)},
+	{method: "GET", version: "2.0", path: "/mlflow/metrics/get-history", op: rpc((*API).metricHistory)},
+	{method: "GET", version: "2.0", path: "/mlflow/artifacts/list", op: rpc((*API).listArtifacts)},
+
+	{method: "POST", version: "2.0", path: "/mlflow/logged-models", op: rpc((*API).createLoggedModel)},
+	{method: "POST", version: "2.0", path: "/mlflow/logged-models/search", op: rpc((*API).searchLoggedModels)},
+	{method: "GET", version: "2.0", path: "/mlflow/logged-models/{model_id}", op: rpc((*API).getLoggedModel)},
+	{method: "PATCH", version: "2.0", path: "/mlflow/logged-models/{model_id}", op: rpc((*API).finalizeLoggedModel)},
+	{method: "DELETE", version: "2.0", path: "/mlflow/logged-models/{model_id}", op: do((*API).deleteLoggedModel)},
+	{method: "PATCH", version: "2.0", path: "/mlflow/logged-models/{model_id}/tags", op: do((*API).setLoggedModelTags)},
+	{method: "DELETE", version: "2.0", path: "/mlflow/logged-models/{model_id}/tags/{tag_key}", op: do((*API).deleteLoggedModelTag)},
+	{method: "POST", version: "2.0", path: "/mlflow/logged-models/{model_id}/params", op: do((*API).logLoggedModelParams)},
+	{method: "GET", version: "2.0", path: "/mlflow/logged-models/{model_id}/artifacts/directories", op: rpc((*API).listLoggedModelArtifacts)},
+
+	{method: "POST", version: "2.0", path: "/mlflow/registered-models/create", op: rpc((*API).createRegisteredModel)},
+	{method: "GET", version: "2.0", path: "/mlflow/registered-models/get", op: rpc((*API).getRegisteredModel)},
+	{method: "GET", version: "2.0", path: "/mlflow/registered-models/list", op: rpc((*API).listRegisteredModels), old: true},
+	{method: "GET", version: "2.0", path: "/mlflow/registered-models/search", op: rpc((*API).searchRegisteredModels)},
+	{method: "PATCH", version: "2.0", path: "/mlflow/registered-models/update", op: rpc((*API).updateRegisteredModel)},
+	{method: "POST", version: "2.0", path: "/mlflow/registered-models/rename", op: rpc((*API).renameRegisteredModel)},
+	{method: "DELETE", version: "2.0", path: "/mlflow/registered-models/delete", op: do((*API).deleteRegisteredModel)},
+	{method: "GET", version: "2.0", path: "/mlflow/registered-models/get-latest-versions", op: rpc((*API).getLatestVersions)},
+	{method: "POST", version: "2.0", path: "/mlflow/registered-models/get-latest-versions", op: rpc((*API).getLatestVersions)},
+	{method: "POST", version: "2.0", path: "/mlflow/registered-models/set-tag", op: do((*API).setRegisteredModelTag)},
+	{method: "DELETE", version: "2.0", path: "/mlflow/registered-models/delete-tag", op: do((*API).deleteRegisteredModelTag)},
+	{method: "POST", version: "2.0", path: "/mlflow/registered-models/alias", op: do((*API).setAlias)},
+	{method: "GET", version: "2.0", path: "/mlflow/registered-models/alias", op: rpc((*API).getByAlias)},
+	{method: "DELETE", version: "2.0", path: "/mlflow/registered-models/alias", op: do((*API).deleteAlias)},
+
+	{method: "POST", version: "2.0", path: "/mlflow/model-versions/create", op: rpc((*API).createModelVersion)},
+	{method: "GET", version: "2.0", path: "/mlflow/model-versions/get", op: rpc((*API).getModelVersion)},
+	{method: "GET", version: "2.0", path: "/mlflow/model-versions/search", op: rpc((*API).searchModelVersions)},
+	{method: "PATCH", version: "2.0", path: "/mlflow/model-versions/update", op: rpc((*API).updateModelVersion)},
+	{method: "POST", version: "2.0", path: "/mlflow/model-versions/transition-stage", op: rpc((*API).transitionModelVersion)},
+	{method: "DELETE", version: "2.0", path: "/mlflow/model-versions/delete", op: do((*API).deleteModelVersion)},
+	{method: "GET", version: "2.0", path: "/mlflow/model-versions/get-download-uri", op: rpc((*API).getDownloadURI)},
+	{method: "POST", version: "2.0", path: "/mlflow/model-versions/set-tag", op: do((*API).setModelVersionTag)},
+	{method: "DELETE", version: "2.0", path: "/mlflow/model-versions/delete-tag", op: do((*API).deleteModelVersionTag)},
+
+	{method: "GET", version: "3.0", path: "/mlflow/server-info", op: rpc((*API).serverInfo)},
+}
