@@ -32,8 +32,8 @@ func fitElasticNet(columns [][]float64, y []float64, alpha, l1Ratio float64) (*E
 		return nil, errors.New("elastic net: no rows to train on")
 	}
 	rows := float64(len(y))
-	l1 := alpha * l1Ratio * rows
-	l2 := alpha * (1 - l1Ratio) * rows
+	l1 := float64(alpha * l1Ratio * rows)
+	l2 := float64(alpha * (1 - l1Ratio) * rows)
 
 	means := make([]float64, len(columns))
 	norms := make([]float64, len(columns))
@@ -103,7 +103,7 @@ func dualityGap(x [][]float64, y, residual, weights []float64, l1, l2 float64) f
 	gap := squares
 	if norm > l1 {
 		scale = l1 / norm
-		gap = 0.5 * (squares + float64(squares*scale*scale))
+		gap = float64(0.5 * (squares + float64(squares*scale*scale)))
 	}
 	gap += float64(l1*absolute) - float64(scale*dot(residual, y))
 	return gap + float64(0.5*l2*(1+float64(scale*scale))*dot(weights, weights))

@@ -86,6 +86,9 @@ func fitFraud(payments []Payment) (*FraudModel, error) {
 		m.Variance += float64((v - m.Mean) * (v - m.Mean))
 	}
 	m.Variance /= float64(len(d.number))
+	if math.IsInf(m.Variance, 0) || math.IsNaN(m.Variance) {
+		return nil, fmt.Errorf("fraud model: column amount holds numbers that are too large to scale (the largest is %g)", amounts[len(amounts)-1])
+	}
 	m.Scale = math.Sqrt(m.Variance)
 	if m.Scale < 1e-12*math.Max(1, math.Abs(m.Mean)) {
 		m.Scale = 1 // a constant column stays as it is

@@ -29,7 +29,7 @@ func fitLogistic(d *design) (weights []float64, intercept float64, iterations in
 		loss := d.derive(w, gradient, hessian)
 		if loss > best+float64(1e-12*math.Abs(best)) {
 			for i := range w { // too far: go back half of the way
-				step[i] /= 2
+				step[i] = float64(step[i] / 2)
 				w[i] += step[i]
 			}
 			continue

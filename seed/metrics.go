@@ -89,7 +89,7 @@ func rocAUC(actual []bool, score []float64) float64 {
 		for end < len(order) && score[order[end]] == score[order[start]] {
 			end++
 		}
-		rank := float64(start+1+end) / 2 // the mean rank of the ties
+		rank := float64(float64(start+1+end) / 2) // the mean rank of the ties
 		for _, i := range order[start:end] {
 			if actual[i] {
 				positives++

@@ -147,7 +147,7 @@ func fields(into [][]byte, line []byte) [][]byte {
 		value, rest, more := bytes.Cut(line, []byte(","))
 		value = bytes.TrimSpace(value)
 		if n := len(value); n >= 2 && (value[0] == '\'' || value[0] == '"') && value[n-1] == value[0] {
-			value = value[1 : n-1]
+			value = bytes.TrimSpace(value[1 : n-1])
 		}
 		into = append(into, value)
 		if !more {

@@ -90,7 +90,7 @@ func (s *splitMix) uint64() uint64 {
 }
 
 // float returns a number in [0, 1) with 53 random bits.
-func (s *splitMix) float() float64 { return float64(s.uint64()>>11) / (1 << 53) }
+func (s *splitMix) float() float64 { return float64(float64(s.uint64()>>11) / (1 << 53)) }
 
 // below returns a number in 0..n-1. The bias for the small n used here is below 2^-50.
 func (s *splitMix) below(n int) int { return int(s.uint64() % uint64(n)) }

@@ -142,7 +142,7 @@ func fraudInputs() []column {
 
 // trained adds what follows from the model's name: ids, files and tags.
 func (d *directory) trained(t *Trained) (*Trained, error) {
-	t.RunID = fixedID("run", t.Name)
+	t.RunID = runID(t.Name)
 	d.runID, d.uuid = t.RunID, fixedID("model", t.Name)
 	files, history, err := d.files()
 	if err != nil {
@@ -159,6 +159,9 @@ func (d *directory) trained(t *Trained) (*Trained, error) {
 	}
 	return t, nil
 }
+
+// runID is the id of the run that a sample model comes from.
+func runID(name string) string { return fixedID("run", name) }
 
 // seedUser is who the runs belong to.
 const seedUser = "prinzbox"
