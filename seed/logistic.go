@@ -58,20 +58,26 @@ func (d *design) derive(w, gradient, hessian []float64) float64 {
 	clear(hessian)
 	size := d.width + 1
 	last := d.width
-	var loss float64
+	// The sum of many log(1+exp(-|margin|)) is the logarithm of a product, which is much cheaper.
+	loss, product := 0.0, 1.0
 	for i, x := range d.number {
 		hot := d.hot[i*d.perRow : (i+1)*d.perRow]
 		margin := w[last] + float64(x*w[0])
 		for _, c := range hot {
 			margin += w[c]
 		}
-		p, l := sigmoid(margin)
+		p, factor := sigmoid(margin)
+		if product *= factor; product > 1e200 {
+			loss += log(product)
+			product = 1
+		}
 		g := p
 		if d.classes[i] {
 			g = p - 1
-			l -= margin
+			loss += math.Max(-margin, 0)
+		} else {
+			loss += math.Max(margin, 0)
 		}
-		loss += l
 		gradient[0] += float64(g * x)
 		gradient[last] += g
 
@@ -91,6 +97,7 @@ func (d *design) derive(w, gradient, hessian []float64) float64 {
 			}
 		}
 	}
+	loss += log(product)
 	for j, v := range w[:last] {
 		loss += float64(0.5 * v * v)
 		gradient[j] += v
@@ -99,14 +106,13 @@ func (d *design) derive(w, gradient, hessian []float64) float64 {
 	return loss
 }
 
-// sigmoid returns 1/(1+exp(-m)) and log(1+exp(m)), neither of which overflows.
-func sigmoid(m float64) (p, softplus float64) {
+// sigmoid returns 1/(1+exp(-m)) and 1+exp(-|m|), neither of which overflows.
+func sigmoid(m float64) (p, factor float64) {
+	e := exp(-math.Abs(m))
 	if m >= 0 {
-		e := exp(-m)
-		return 1 / (1 + e), m + log(1+e)
+		return 1 / (1 + e), 1 + e
 	}
-	e := exp(m)
-	return e / (1 + e), log(1 + e)
+	return e / (1 + e), 1 + e
 }
 
 // solve replaces b by the solution x of Ax = b, A symmetric positive definite with only its lower half read; A is

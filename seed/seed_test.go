@@ -330,3 +330,14 @@ func TestModelsAreBitIdentical(t *testing.T) {
 		t.Errorf("digests of the model directories: %v, want %v", got, want)
 	}
 }
+
+func BenchmarkRun(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		e := newEnvironment(b)
+		b.StartTimer()
+		if _, err := Run(b.Context(), e.Config); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
