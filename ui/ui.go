@@ -1,0 +1,162 @@
+// Package ui is the environment's GUI: pages rendered on the server, one style sheet and one small script, all embedded.
+// Every page can be read without JavaScript; the script adds copying, scoring in place, the palette and keys.
+package ui
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/prinzbox/prinzbox/registry"
+)
+
+// Config is what the GUI needs from its environment.
+type Config struct {
+	Store *registry.Store
+	// Scoring answers the try-it forms; nil means that this environment serves no models.
+	Scoring Scoring
+	// Artifacts reads the files of runs; nil means that they cannot be shown.
+	Artifacts Artifacts
+	// Environment is asked on each request, since addresses are known only when the listeners are open.
+	Environment func() Environment
+	Clock       func() time.Time
+	// Log gets errors that a user may not see; nil means slog's default.
+	Log *slog.Logger
+}
+
+// UI is the GUI of one environment. It answers every path that it is given: an unknown one gets a page that says so,
+// so it can be mounted as the fallback of a router.
+type UI struct {
+	cfg     Config
+	assets  assets
+	handler http.Handler
+}
+
+// New makes the GUI.
+func New(cfg Config) *UI {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	u := &UI{cfg: cfg, assets: newAssets()}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /assets/{hash}/{file}", u.assets.serve)
+	mux.HandleFunc("POST /theme", setTheme)
+	mux.HandleFunc("GET /palette.json", u.palette)
+	for pattern, p := range map[string]page{
+		"GET /{$}":                                   u.home,
+		"GET /experiments":                           u.experiments,
+		"GET /experiments/{id}":                      u.experiment,
+		"GET /runs/{id}":                             u.run,
+		"GET /models":                                u.models,
+		"GET /models/{name}":                         u.model,
+		"GET /models/{name}/versions/{version}":      u.version,
+		"POST /models/{name}/versions/{version}/try": u.try,
+		"GET /models/{name}/versions/{version}/try":  u.tryAgain,
+		"/": u.noPage,
+	} {
+		mux.HandleFunc(pattern, u.show(p))
+	}
+	u.handler = secure(u.forbidden, mux)
+	return u
+}
+
+// ServeHTTP answers a request of a browser.
+func (u *UI) ServeHTTP(w http.ResponseWriter, r *http.Request) { u.handler.ServeHTTP(w, r) }
+
+// page makes one page of a request. A *registry.Error becomes an error page with its status and message.
+type page func(r *http.Request) (view, error)
+
+// view is a page before the frame is put around it.
+type view struct {
+	title string
+	// section is the entry of the navigation that the page belongs to: "home", "experiments" or "models".
+	section string
+	// status is 200 when zero.
+	status int
+	// location redirects there instead of showing anything.
+	location string
+	body     templ.Component
+}
+
+// frame is what every page has around its body.
+type frame struct {
+	title, section, theme, version, back string
+	assets                               assets
+}
+
+// show renders the page whole before the first byte is sent, so that a failure is never half a page.
+func (u *UI) show(p page) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := p(r)
+		if err != nil {
+			v = u.errorView(r, err)
+		}
+		u.write(w, r, v)
+	}
+}
+
+func (u *UI) write(w http.ResponseWriter, r *http.Request, v view) {
+	if v.location != "" {
+		http.Redirect(w, r, v.location, http.StatusSeeOther)
+		return
+	}
+	if v.status == 0 {
+		v.status = http.StatusOK
+	}
+	f := frame{title: v.title, section: v.section, theme: theme(r), version: u.cfg.Environment().Version, back: r.URL.RequestURI(), assets: u.assets}
+	var buf bytes.Buffer
+	if err := layout(f, v.body).Render(r.Context(), &buf); err != nil {
+		u.cfg.Log.Error("page not rendered", "path", r.URL.Path, "error", err)
+		http.Error(w, "The page could not be rendered; the server's log has the details.", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(buf.Len()))
+	h.Set("Cache-Control", "no-cache")
+	w.WriteHeader(v.status)
+	_, _ = w.Write(buf.Bytes()) // nobody is left to tell when the browser has gone
+}
+
+// errorView is the page for an error. What is not for users' eyes goes to the log.
+func (u *UI) errorView(r *http.Request, err error) view {
+	body := registry.Body(err)
+	status := body.Code.HTTPStatus()
+	var known *registry.Error
+	switch {
+	case errors.As(err, &known):
+	case errors.Is(err, context.Canceled):
+		status = 499
+	default:
+		u.cfg.Log.Error("page failed", "path", r.URL.Path, "error", err)
+	}
+	return view{title: http.StatusText(status), status: status, body: errorPage(status, body.Message)}
+}
+
+func (u *UI) noPage(r *http.Request) (view, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return view{}, registry.Errorf(registry.EndpointNotFound, "There is no endpoint %s %s.", r.Method, r.URL.Path)
+	}
+	return view{}, registry.Errorf(registry.EndpointNotFound, "There is no page at %s.", r.URL.Path)
+}
+
+// forbidden answers a form that another site has sent.
+func (u *UI) forbidden(w http.ResponseWriter, r *http.Request) {
+	err := registry.Errorf(registry.PermissionDenied, "This form was sent from another site. Open the page here and send it again.")
+	u.write(w, r, u.errorView(r, err))
+}
+
+// isUserError tells whether an error belongs beside the field that caused it.
+func isUserError(err error) (message string, ok bool) {
+	var e *registry.Error
+	if errors.As(err, &e) && e.Code.HTTPStatus() == http.StatusBadRequest {
+		return e.Message, true
+	}
+	return "", false
+}
