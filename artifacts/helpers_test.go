@@ -3,6 +3,7 @@ package artifacts_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -163,4 +164,24 @@ func presign(s *s3Test, method, key string, now time.Time, expires time.Duration
 		s.Fatal(err)
 	}
 	return u
+}
+
+// signAt signs a GET without body for a time.
+func signAt(r *http.Request, at time.Time) *http.Request {
+	date := at.UTC().Format("20060102T150405Z")
+	scope := date[:8] + "/us-east-1/s3/aws4_request"
+	hash := r.Header.Get("X-Amz-Content-Sha256")
+	r.Header.Set("X-Amz-Date", date)
+	canonical := r.Method + "\n" + r.URL.EscapedPath() + "\n\nhost:" + r.URL.Host + "\nx-amz-content-sha256:" + hash + "\nx-amz-date:" + date +
+		"\n\nhost;x-amz-content-sha256;x-amz-date\n" + hash
+	sum := sha256.Sum256([]byte(canonical))
+	key := []byte("AWS4" + secretKey)
+	for _, part := range append(strings.Split(scope, "/"), "AWS4-HMAC-SHA256\n"+date+"\n"+scope+"\n"+hex.EncodeToString(sum[:])) {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(part))
+		key = h.Sum(nil)
+	}
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+accessKey+"/"+scope+
+		", SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature="+hex.EncodeToString(key))
+	return r
 }

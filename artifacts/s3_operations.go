@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -111,6 +112,10 @@ func (op operation) checkQuery(query map[string][]string) error {
 			return &Error{codeNotImplemented, "The query parameter " + name + " is not implemented here; nothing was changed."}
 		case name == "versionId" && values[0] != "null" && values[0] != "":
 			return &Error{codeInvalidArgument, "Invalid version id specified: versioning is not implemented here, the only version is null."}
+		case name == "partNumber":
+			if n, err := strconv.Atoi(values[0]); err != nil || n < 1 || n > maxPartNumber {
+				return &Error{codeInvalidArgument, "Part number must be an integer between 1 and 10000, inclusive."}
+			}
 		}
 	}
 	return nil
