@@ -30,7 +30,9 @@ type experimentView struct {
 // column is one metric or param of a runs table.
 type column struct {
 	kind, key string // kind is "metrics" or "params"
-	shown     bool
+	wanted    bool   // by the user, or by default
+	shown     bool   // wanted, and not hidden for being equal everywhere
+	first     bool   // of the params, beside metrics
 }
 
 func (c column) id() string { return c.kind + "." + c.key }
@@ -87,6 +89,7 @@ func (u *UI) experiment(r *http.Request) (view, error) {
 	v.choices = chooseColumns(found.Items, l)
 	for _, c := range v.choices {
 		if c.shown {
+			c.first = c.kind == "params" && len(v.columns) > 0 && v.columns[len(v.columns)-1].kind == "metrics"
 			v.columns = append(v.columns, c)
 		} else {
 			v.hidden++
@@ -126,13 +129,11 @@ func chooseColumns(runs []registry.Run, l listing) []column {
 		for _, k := range keys {
 			c := column{kind: set.kind, key: k}
 			if len(l.columns) > 0 {
-				c.shown = slices.Contains(l.columns, c.id())
-			} else if !strings.HasPrefix(k, "system/") && shown < defaultColumns {
-				c.shown = true
+				c.wanted = slices.Contains(l.columns, c.id())
+			} else {
+				c.wanted = !strings.HasPrefix(k, "system/") && shown < defaultColumns
 			}
-			if c.shown && l.differ && len(runs) > 1 && constant(runs, c) {
-				c.shown = false
-			}
+			c.shown = c.wanted && !(l.differ && len(runs) > 1 && constant(runs, c))
 			if c.shown {
 				shown++
 			}

@@ -1,0 +1,401 @@
+package ui_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// browser is a headless Chromium that notes every error of the console.
+type browser struct {
+	t   testing.TB
+	ctx context.Context
+
+	mu     sync.Mutex
+	errors []string
+}
+
+// openBrowser starts a Chromium found on PATH. Without one the test is skipped, but never in CI.
+func openBrowser(t testing.TB) *browser {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		const how = "no Chromium on PATH; get it with: apt-get install chromium"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(how)
+		}
+		t.Skip(how)
+	}
+	profile, err := os.MkdirTemp("", "prinzbox-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // the browser may still be writing its last bytes
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.WSURLReadTimeout(2*time.Minute))
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, stopTab := chromedp.NewContext(ctx)
+	t.Cleanup(stopTab)
+	b := &browser{t: t, ctx: ctx}
+	if err := chromedp.Listen(ctx, b.note); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, log.Enable, cdp.Empty{})
+		return err
+	}), chromedp.EmulateViewport(1280, 900))
+	return b
+}
+
+// note keeps what a developer would see in red or yellow.
+func (b *browser) note(event any) {
+	text := ""
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
+			text = e.Entry.Text + " " + e.Entry.URL
+		}
+	case *runtime.EventExceptionThrown:
+		text = "exception: " + e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			text += " " + e.ExceptionDetails.Exception.Description
+		}
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError {
+			text = "console.error"
+		}
+	}
+	if text != "" {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.errors = append(b.errors, text)
+	}
+}
+
+func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// noErrors fails on what the console said since the last call.
+func (b *browser) noErrors(where string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.errors {
+		b.t.Errorf("%s: the console says: %s", where, e)
+	}
+	b.errors = nil
+}
+
+// text is an expression of the page as a string.
+func (b *browser) text(js string) string {
+	b.t.Helper()
+	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+js+")"))
+	if err != nil {
+		b.t.Fatalf("%s: %v", js, err)
+	}
+	return out
+}
+
+// until waits for an expression to hold. It asks from outside, since the page's policy forbids to build functions of text.
+func (b *browser) until(js string) {
+	b.t.Helper()
+	var err error
+	for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+		var ok bool
+		if ok, err = chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+js+")")); err == nil && ok {
+			return
+		}
+	}
+	b.t.Fatalf("%s does not become true (%v)", js, err)
+}
+
+// keys types on whatever has the focus.
+func (b *browser) keys(text string) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(text))
+}
+
+// press is one key as a keyboard sends it: the character follows from the key, so a page can keep it back.
+func (b *browser) press(text, code string) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, down := cdp.Call(ctx, t, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kb.KeyDown, Key: text, Code: code, Text: text, UnmodifiedText: text})
+		_, up := cdp.Call(ctx, t, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kb.KeyUp, Key: text, Code: code})
+		return errors.Join(down, up)
+	}))
+}
+
+func (b *browser) open(url string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(url))
+}
+
+func (b *browser) focus(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Focus(chromedp.CSS(selector)))
+}
+
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// size is the window's, in pixels.
+func (b *browser) size(width, height int64) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, height))
+}
+
+// system sets the colours that the system asks for: "light", "dark" or "".
+func (b *browser) system(theme string) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
+		return err
+	}))
+}
+
+// script turns JavaScript on or off for the pages that are opened from now on.
+func (b *browser) script(on bool) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	}))
+}
+
+func TestBrowser(t *testing.T) {
+	h, experiment, runID := wine(t)
+	b := openBrowser(t)
+	version := "/models/MLF-ElasticnetWineModel-1/versions/1"
+
+	// Every page opens without a word on the console, fits the window and a phone, and has no control without a name.
+	pages := []string{"/", "/experiments", "/experiments/" + experiment, "/runs/" + runID, "/models", "/models/MLF-ElasticnetWineModel-1", version}
+	for _, path := range pages {
+		for _, width := range []int64{1280, 360} {
+			b.size(width, 800)
+			b.open(h.server.URL + path)
+			if over := b.text("document.documentElement.scrollWidth - innerWidth"); strings.HasPrefix(over, "-") == false && over != "0" {
+				t.Errorf("%s at %d: %s pixels too wide", path, width, over)
+			}
+		}
+		if nameless := b.text(`[...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea")]
+			.filter((e) => !(e.labels?.length || e.textContent.trim() || e.getAttribute("aria-label"))).map((e) => e.outerHTML).join()`); nameless != "" {
+			t.Errorf("%s: controls without a name: %s", path, nameless)
+		}
+		if twice := b.text(`[...document.querySelectorAll("[id]")].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i).join()`); twice != "" {
+			t.Errorf("%s: ids used twice: %s", path, twice)
+		}
+		if levels := b.text(`[...document.querySelectorAll("main h1, main h2, main h3")].map((e) => +e.tagName[1]).some((n, i, all) => i > 0 && n > all[i-1] + 1)`); levels != "false" {
+			t.Errorf("%s: a heading level is left out", path)
+		}
+		b.noErrors(path)
+	}
+	b.size(1280, 900)
+
+	t.Run("try it by keyboard", func(t *testing.T) {
+		b.t = t
+		b.open(h.server.URL + version)
+		b.focus("#f0")
+		b.keys(kb.End + strings.Repeat(kb.Backspace, 3) + "8.40" + kb.Enter)
+		b.until(`document.querySelector("[data-headline]").textContent !== ""`)
+		if got := b.text(`document.querySelector("[data-headline]").textContent`); got != "70.5438" {
+			t.Errorf("the answer is %s, want 70.5438", got)
+		}
+		if took := b.text(`document.querySelector("[data-took]").textContent`); !strings.HasPrefix(took, "200 in ") {
+			t.Errorf("took: %s", took)
+		}
+		byScript, curl := h.model.last.Load(), b.text(`document.getElementById("curl").textContent`)
+		// The form without the script must send the very same bytes and show the same command.
+		b.text(`document.querySelector("[data-fields]").submit()`)
+		b.until(`location.pathname.endsWith("/try") && document.readyState === "complete"`)
+		if got := h.model.last.Load(); got != byScript {
+			t.Errorf("without script:\n%s\nwith script:\n%s", got, byScript)
+		}
+		if got := b.text(`document.getElementById("curl").textContent`); got != curl {
+			t.Errorf("without script:\n%s\nwith script:\n%s", got, curl)
+		}
+		if got := b.text(`document.querySelector("[data-headline]").textContent.trim()`); got != "70.5438" {
+			t.Errorf("without script the answer is %s", got)
+		}
+		b.noErrors("try")
+		// A mistake is marked where it is, and nothing is sent.
+		h.model.last.Store("")
+		b.open(h.server.URL + version)
+		b.focus("#f2")
+		b.keys("x" + kb.Enter)
+		b.until(`document.getElementById("f2").getAttribute("aria-invalid") === "true"`)
+		if id := b.text(`document.activeElement.id`); id != "f2" || h.model.last.Load() != "" {
+			t.Errorf("focus on %q, sent %q", id, h.model.last.Load())
+		}
+		b.noErrors("mistake")
+	})
+
+	t.Run("theme", func(t *testing.T) {
+		b.t = t
+		b.system("light")
+		b.open(h.server.URL + "/models")
+		paper := func() string { return b.text("getComputedStyle(document.body).backgroundColor") }
+		light := paper()
+		b.focus("[data-theme-form] button")
+		b.keys(kb.Enter)
+		b.until(`document.documentElement.dataset.theme === "light"`)
+		b.keys("t")
+		b.until(`document.documentElement.dataset.theme === "dark"`)
+		dark := paper()
+		if light == dark {
+			t.Errorf("dark is as light: %s", light)
+		}
+		b.open(h.server.URL + "/experiments")
+		if paper() != dark {
+			t.Error("the choice is not remembered")
+		}
+		b.keys("t")
+		b.until(`document.documentElement.dataset.theme === ""`)
+		if paper() != light {
+			t.Error("back to the system's colours, which are light here")
+		}
+		b.system("dark")
+		if paper() != dark {
+			t.Error("the system's dark is not followed")
+		}
+		b.system("")
+		b.noErrors("theme")
+	})
+
+	t.Run("keys", func(t *testing.T) {
+		b.t = t
+		b.open(h.server.URL + "/experiments/" + experiment)
+		b.press("/", "Slash")
+		b.until(`document.activeElement.id === "filter"`)
+		if typed := b.text(`document.getElementById("filter").value`); typed != "" {
+			t.Errorf("the key itself was typed: %q", typed)
+		}
+		b.keys("metrics.rmse < 0.75" + kb.Enter)
+		b.until(`location.search.includes("filter=metrics.rmse") && document.readyState === "complete"`)
+		if rows := b.text(`document.querySelectorAll(".runs tbody tr").length`); rows != "1" {
+			t.Errorf("%s runs, want 1", rows)
+		}
+		b.keys("?")
+		b.until(`document.getElementById("help").open`)
+		b.keys(kb.Escape)
+		b.until(`!document.getElementById("help").open`)
+		b.do(chromedp.KeyEvent("k", chromedp.KeyModifiers(kb.ModifierCtrl)))
+		b.until(`document.querySelectorAll("#palette-list [role=option]").length > 4`)
+		b.keys("fraud" + kb.Enter)
+		b.until(`location.pathname === "/models/MLF-FraudDetection-3" && document.readyState === "complete"`)
+		b.keys("ge")
+		b.until(`location.pathname === "/experiments" && document.readyState === "complete"`)
+		b.noErrors("keys")
+	})
+
+	t.Run("copy", func(t *testing.T) {
+		b.t = t
+		b.open(h.server.URL + "/")
+		b.click("[data-copy=set-shell]")
+		b.until(`document.querySelector("[data-copy=set-shell]").textContent === "Copied"`)
+		b.noErrors("copy")
+	})
+
+	t.Run("without script", func(t *testing.T) {
+		b.t = t
+		b.script(false)
+		b.open(h.server.URL + version)
+		b.click(".fields button.main")
+		answer, err := chromedp.Run(b.ctx, chromedp.TextContent(chromedp.CSS("[data-headline]:not(:empty)")))
+		if err != nil || strings.TrimSpace(answer) != "69.5438" {
+			t.Errorf("the answer is %q (%v), want 69.5438", answer, err)
+		}
+		b.click("[data-theme-form] button")
+		b.do(chromedp.WaitReady(chromedp.CSS(`html[data-theme="light"]`)))
+		b.script(true)
+		b.noErrors("without script")
+	})
+}
+
+// TestScreenshots writes a picture of every page, in both themes and at phone width, to the folder that
+// PRINZBOX_SCREENSHOTS names.
+func TestScreenshots(t *testing.T) {
+	folder := os.Getenv("PRINZBOX_SCREENSHOTS")
+	if folder == "" {
+		t.Skip("PRINZBOX_SCREENSHOTS names no folder")
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h, experiment, runID := wine(t)
+	b := openBrowser(t)
+	version := "/models/MLF-ElasticnetWineModel-1/versions/1"
+	score := func() {
+		b.click(".fields button.main")
+		b.until(`document.querySelector("[data-headline]").textContent !== ""`)
+	}
+	for _, p := range []struct {
+		name, path string
+		then       func()
+	}{
+		{"home", "/", nil},
+		{"experiments", "/experiments", nil},
+		{"experiment", "/experiments/" + experiment + "?order_by=metrics.%60rmse%60+DESC", nil},
+		{"experiment-error", "/experiments/" + experiment + "?filter=metrics.rmse+%3C%3C+1", nil},
+		{"experiment-columns", "/experiments/" + experiment, func() { b.click(".picker summary") }},
+		{"run", "/runs/" + runID + "?path=model&file=model/MLmodel", nil},
+		{"models", "/models", nil},
+		{"model", "/models/MLF-ElasticnetWineModel-1", nil},
+		{"version", version, score},
+		{"empty", "/experiments/0", nil},
+		{"missing", "/nowhere", nil},
+		{"palette", "/models", func() {
+			b.do(chromedp.KeyEvent("k", chromedp.KeyModifiers(kb.ModifierCtrl)))
+			b.until(`document.querySelectorAll("#palette-list [role=option]").length > 4`)
+		}},
+	} {
+		for _, theme := range []string{"light", "dark"} {
+			for width, kind := range map[int64]string{1280: "wide", 390: "phone"} {
+				b.size(width, 844)
+				b.system(theme)
+				b.open(h.server.URL + p.path)
+				if p.then != nil {
+					p.then()
+				}
+				png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(folder, p.name+"-"+theme+"-"+kind+".png"), png, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
