@@ -1,0 +1,563 @@
+package frame
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Format is one of the ways to write a table in a request body.
+type Format uint8
+
+// The formats of a request.
+const (
+	Split     Format = iota // dataframe_split, or columns and data at top level (1.x)
+	Records                 // dataframe_records, or a list at top level (1.x)
+	Inputs                  // inputs
+	Instances               // instances
+	CSV                     // text/csv
+)
+
+// Request is a decoded request body.
+type Request struct {
+	Format Format
+	// Legacy tells that the body has the shape of MLflow 1.x, whose answers are bare arrays.
+	Legacy bool
+	// Frame is the table of Split, Records and CSV, and of an Inputs or Instances list of plain rows.
+	Frame *Frame
+	// Value is what Inputs or Instances hold when that is no list of rows: a scalar, Members, a list of
+	// Members, or deeper lists.
+	Value any
+	// Params is the value beside the data; HasParams tells that there was one.
+	Params    any
+	HasParams bool
+
+	// converted is a dictionary of columns after its conversion, for messages.
+	converted *Frame
+}
+
+// InputError is a body that MLflow's server answers with 400 BAD_REQUEST. Its text is the whole message.
+type InputError struct{ Message string }
+
+func (e *InputError) Error() string { return e.Message }
+
+func badInput(format string, args ...any) error {
+	return &InputError{"Invalid input. " + fmt.Sprintf(format, args...)}
+}
+
+// The fixed texts of MLflow 3.17.2's scoring server (mlflow/pyfunc/scoring_server). The four names stand
+// in a Python set there, so their order changes from process to process.
+const (
+	requiredFormat = "The input must be a JSON dictionary with exactly one of the input fields {'dataframe_split', 'dataframe_records', 'instances', 'inputs'}"
+
+	ProtocolChange = "IMPORTANT: The MLflow Model scoring protocol has changed in MLflow version 2.0. If you are" +
+		" seeing this error, you are likely using an outdated scoring request format. To resolve the" +
+		" error, either update your request format or adjust your MLflow Model's requirements file to" +
+		" specify an older version of MLflow (for example, change the 'mlflow' requirement specifier" +
+		" to 'mlflow==1.30.0'). If you are making a request using the MLflow client" +
+		" (e.g. via `mlflow.pyfunc.spark_udf()`), upgrade your MLflow client to a version >= 2.0 in" +
+		" order to use the new request format. For more information about the updated MLflow" +
+		" Model scoring protocol in MLflow 2.0, see" +
+		" https://mlflow.org/docs/latest/models.html#deploy-mlflow-models."
+)
+
+// errNested tells that a list of rows holds lists in its rows, or no rows.
+var errNested = errors.New("not a list of rows")
+
+// body is what stood in a top-level dictionary.
+type body struct {
+	fields  []string // which of the four names, in order
+	req     Request
+	problem error // of the one field that counts
+	columns any
+	data    *Frame
+	legacy  bool
+	dataErr error
+}
+
+// DecodeJSON decodes a request of type application/json. format is the content type's format parameter,
+// "pandas-split" or "pandas-records" in MLflow 1.x, else "". Errors are *InputError.
+func DecodeJSON(data []byte, format string) (*Request, error) {
+	if !utf8.Valid(data) {
+		return nil, badInput("Ensure that input is a valid JSON formatted string. Error: 'UnicodeDecodeError'\nInput: \n%s\n", excerpt(data))
+	}
+	s := &scanner{data: data}
+	switch c := s.peek(); c {
+	case '[':
+		req := &Request{Format: Records, Legacy: true, Frame: &Frame{}}
+		err := s.records(req.Frame)
+		if err == nil {
+			err = s.end()
+		}
+		return req, asInput(err, data)
+	case '{':
+	default:
+		v, err := s.value(0)
+		if err == nil {
+			err = s.end()
+		}
+		if err != nil {
+			return nil, asInput(err, data)
+		}
+		return nil, badInput("%s. Received unexpected input type '<class '%s'>.", requiredFormat, pyType(v))
+	}
+	var b body
+	err := s.object(func(key string) error { return b.member(s, key) })
+	if err == nil {
+		err = s.end()
+	}
+	if err != nil {
+		return nil, asInput(err, data)
+	}
+	if len(b.fields) == 0 && b.legacy {
+		return b.legacySplit(format)
+	}
+	if len(b.fields) != 1 {
+		quoted := make([]string, len(b.fields))
+		for i, f := range b.fields {
+			quoted[i] = PyRepr(f)
+		}
+		return nil, &InputError{fmt.Sprintf("%s. Received dictionary with input fields: [%s]. %s", requiredFormat, strings.Join(quoted, ", "), ProtocolChange)}
+	}
+	if b.problem != nil {
+		return nil, b.problem
+	}
+	b.req.Legacy = format != ""
+	return &b.req, nil
+}
+
+// asInput turns broken JSON into MLflow's message; other errors pass.
+func asInput(err error, data []byte) error {
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) {
+		return badInput("Ensure that input is a valid JSON formatted string. Error: 'JSONDecodeError(%s)'\nInput: \nb%s\n", PyRepr(syntax.Error()), PyRepr(excerpt(data)))
+	}
+	return err
+}
+
+// excerpt keeps a message short where MLflow repeats the whole body.
+func excerpt(data []byte) string {
+	if len(data) > 2000 {
+		return strings.ToValidUTF8(string(data[:2000]), "\uFFFD") + "…"
+	}
+	return strings.ToValidUTF8(string(data), "\uFFFD")
+}
+
+func (b *body) field(name string) {
+	for _, f := range b.fields {
+		if f == name {
+			return
+		}
+	}
+	b.fields = append(b.fields, name)
+}
+
+func (b *body) member(s *scanner, key string) error {
+	switch key {
+	case "dataframe_split":
+		b.field(key)
+		b.req.Format, b.req.Frame, b.problem = Split, nil, nil
+		return b.split(s)
+	case "dataframe_records":
+		b.field(key)
+		b.req.Format, b.req.Frame, b.problem = Records, &Frame{}, nil
+		if c := s.peek(); c != '[' {
+			v, err := s.value(1)
+			kind := "dictionary"
+			if c != '{' {
+				kind = "type <class '" + pyType(v) + "'>"
+			}
+			b.problem = badInput("Dataframe records format must be a list of records. Got %s.", kind)
+			return err
+		}
+		err := s.records(b.req.Frame)
+		if _, ok := err.(*SyntaxError); !ok {
+			b.problem, err = err, nil
+		}
+		return err
+	case "inputs", "instances":
+		b.field(key)
+		b.req.Format, b.req.Frame, b.req.Value, b.problem = Inputs, nil, nil, nil
+		if key == "instances" {
+			b.req.Format = Instances
+		}
+		return b.array(s)
+	case "params":
+		v, err := s.value(1)
+		b.req.Params, b.req.HasParams = v, v != nil
+		return err
+	case "columns":
+		b.legacy = true
+		v, err := s.value(1)
+		b.columns = v
+		return err
+	case "data":
+		b.legacy = true
+		b.data = &Frame{}
+		var err error
+		b.dataErr, err = s.table(b.data)
+		return err
+	}
+	_, err := s.value(1)
+	return err
+}
+
+// array reads inputs or instances: rows of scalars straight into a Frame, all else as a value.
+func (b *body) array(s *scanner) error {
+	start := s.pos
+	if s.peek() == '[' {
+		f := &Frame{Array: true}
+		err := s.rows(f, true)
+		if err == nil {
+			b.req.Frame = f
+			return nil
+		}
+		if !errors.Is(err, errNested) {
+			return err
+		}
+		s.pos = start
+	}
+	v, err := s.value(1)
+	b.req.Value = v
+	return err
+}
+
+// split reads the value of dataframe_split.
+func (b *body) split(s *scanner) error {
+	if c := s.peek(); c != '{' {
+		v, err := s.value(1)
+		kind := "list"
+		if c != '[' {
+			kind = "type <class '" + pyType(v) + "'>"
+		}
+		b.problem = badInput("Dataframe split format must be a dictionary. Got %s.", kind)
+		return err
+	}
+	var columns any
+	f := &Frame{}
+	var keys []string
+	hasData, extra := false, false
+	err := s.object(func(key string) error {
+		keys = append(keys, PyRepr(key))
+		var err error
+		switch key {
+		case "data":
+			hasData = true
+			*f = Frame{}
+			b.problem, err = s.table(f)
+		case "columns":
+			columns, err = s.value(2)
+		case "index":
+			_, err = s.value(2)
+		default:
+			extra = true
+			_, err = s.value(2)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !hasData || extra {
+		got := "set()"
+		if len(keys) > 0 {
+			got = "{" + strings.Join(keys, ", ") + "}"
+		}
+		b.problem = badInput("Dataframe split format must have 'data' field and optionally 'columns' and 'index' fields. Got %s.'", got)
+		return nil
+	}
+	if b.problem == nil {
+		b.problem = f.name(columns)
+	}
+	if b.problem != nil {
+		b.problem = badInput("Provided dataframe_split field is not a valid dataframe representation in 'split' format. Error: '%v'", b.problem)
+		return nil
+	}
+	b.req.Frame = f
+	return nil
+}
+
+// legacySplit ends the decoding of columns and data at top level, MLflow 1.x's default.
+func (b *body) legacySplit(format string) (*Request, error) {
+	orient := "split"
+	if format == "pandas-records" {
+		orient = "records"
+	}
+	err := b.dataErr
+	switch {
+	case orient == "records":
+		err = errors.New("the body is a dictionary, want a list of records")
+	case b.data == nil:
+		err = errors.New("the field 'data' is missing")
+	case err == nil:
+		err = b.data.name(b.columns)
+	}
+	if err != nil {
+		return nil, LegacyFrameError(orient, err)
+	}
+	b.req.Format, b.req.Legacy, b.req.Frame = Split, true, b.data
+	return &b.req, nil
+}
+
+// LegacyFrameError is MLflow 1.x's message about a body that is no DataFrame; 1.x hides the cause in a
+// stack trace, here it follows the message as in 2.x.
+func LegacyFrameError(orient string, cause error) error {
+	return &InputError{fmt.Sprintf("Failed to parse input as a Pandas DataFrame. Ensure that the input is a valid JSON-formatted Pandas DataFrame with the `%[1]s` orient"+
+		" produced using the `pandas.DataFrame.to_json(..., orient='%[1]s')` method. Error: '%[2]v'", orient, cause)}
+}
+
+// table reads the data of a split. The first error is about the table, the second about the JSON.
+func (s *scanner) table(f *Frame) (problem, syntax error) {
+	if s.peek() != '[' {
+		v, err := s.value(2)
+		return fmt.Errorf("data is of type %s, want a list of rows", pyType(v)), err
+	}
+	start := s.pos
+	err := s.rows(f, false)
+	if errors.Is(err, errNested) {
+		// Not rows: pandas takes a list of scalars as one column.
+		s.pos = start
+		v, err := s.value(2)
+		if err != nil {
+			return nil, err
+		}
+		*f = Frame{scalars: true, Columns: []Column{{Name: "0", Positional: true}}}
+		for _, item := range v.([]any) {
+			if _, ok := item.([]any); ok {
+				return errors.New("data mixes rows and values"), nil
+			}
+			if _, ok := item.(Members); ok {
+				return errors.New("data holds dictionaries; send them as dataframe_records"), nil
+			}
+			f.Columns[0].append(item)
+			f.Rows++
+		}
+		return nil, nil
+	}
+	return nil, err
+}
+
+// name gives the columns their names; columns is the decoded value of the columns field, nil for none.
+func (f *Frame) name(columns any) error {
+	if columns == nil {
+		return nil
+	}
+	names, ok := columns.([]any)
+	if !ok {
+		return fmt.Errorf("columns is of type %s, want a list", pyType(columns))
+	}
+	if f.Rows == 0 && len(f.Columns) == 0 {
+		f.Columns = make([]Column, len(names))
+	}
+	if len(names) != len(f.Columns) {
+		if f.scalars {
+			return fmt.Errorf("Shape of passed values is (%d, 1), indices imply (%d, %d)", f.Rows, f.Rows, len(names)) //nolint:staticcheck // pandas' words
+		}
+		return fmt.Errorf("%d columns passed, passed data had %d columns", len(names), len(f.Columns))
+	}
+	for i, n := range names {
+		c := &f.Columns[i]
+		if text, ok := n.(string); ok {
+			c.Name, c.Positional = text, false
+			continue
+		}
+		c.Name, c.Positional = PyRepr(n), true
+	}
+	for i := range f.Columns {
+		for j := range i {
+			if f.Columns[i].Name == f.Columns[j].Name && f.Columns[i].Positional == f.Columns[j].Positional {
+				return fmt.Errorf("column %s appears twice", f.Columns[i].Label())
+			}
+		}
+	}
+	return nil
+}
+
+// rows reads a list of lists of scalars. strict refuses deeper values and uneven rows with errNested;
+// otherwise they become objects and missing values as in pandas.
+func (s *scanner) rows(f *Frame, strict bool) error {
+	err := s.array(func(i int) error {
+		if s.peek() != '[' {
+			return errNested
+		}
+		start, width := s.pos, 0
+		err := s.array(func(j int) error {
+			width++
+			if j >= len(f.Columns) {
+				if strict && i > 0 {
+					return errNested
+				}
+				f.addColumn(i)
+			}
+			return s.cell(&f.Columns[j], strict)
+		})
+		if err != nil {
+			return err
+		}
+		f.Rows++
+		if width < len(f.Columns) {
+			if strict {
+				return errNested
+			}
+			for j := width; j < len(f.Columns); j++ {
+				f.Columns[j].appendNull()
+			}
+		}
+		if i == 0 {
+			f.reserve((len(s.data)-s.pos)/(s.pos-start+1) + 2)
+		}
+		return nil
+	})
+	return err
+}
+
+func (f *Frame) addColumn(nulls int) {
+	if f.Columns == nil {
+		f.Columns = make([]Column, 0, 16)
+	}
+	f.Columns = append(f.Columns, Column{Name: strconv.Itoa(len(f.Columns)), Positional: true})
+	c := &f.Columns[len(f.Columns)-1]
+	for range nulls {
+		c.appendNull()
+	}
+}
+
+// reserve makes room for n rows in number columns at once.
+func (f *Frame) reserve(n int) {
+	if n <= 2 {
+		return
+	}
+	ints, floats := 0, 0
+	for i := range f.Columns {
+		switch f.Columns[i].Kind {
+		case Int:
+			ints++
+		case Float:
+			floats++
+		}
+	}
+	wholes, reals := make([]int64, ints*n), make([]float64, floats*n)
+	for i := range f.Columns {
+		switch c := &f.Columns[i]; c.Kind {
+		case Int:
+			c.Ints, wholes = append(wholes[:0:n], c.Ints...), wholes[n:]
+		case Float:
+			c.Floats, reals = append(reals[:0:n], c.Floats...), reals[n:]
+		}
+	}
+}
+
+// cell reads one value into a column.
+func (s *scanner) cell(c *Column, strict bool) error {
+	switch b := s.peek(); b {
+	case '"':
+		t, err := s.text()
+		if err == nil {
+			c.appendString(t)
+		}
+		return err
+	case 't', 'f', 'n', 'N', 'I', '[', '{':
+		if strict && (b == '[' || b == '{') {
+			return errNested
+		}
+		v, err := s.value(3)
+		if err == nil {
+			c.append(v)
+		}
+		return err
+	case '-':
+		if s.pos+1 < len(s.data) && s.data[s.pos+1] == 'I' {
+			v, err := s.word()
+			if err == nil {
+				c.append(v)
+			}
+			return err
+		}
+	}
+	n, err := s.number()
+	switch {
+	case err != nil:
+		return err
+	case n.whole:
+		c.appendInt(n.i)
+	default:
+		c.appendFloat(n.f)
+	}
+	return nil
+}
+
+// records reads a list of dictionaries, or of rows, into columns in order of appearance.
+func (s *scanner) records(f *Frame) error {
+	start := s.pos
+	if s.pos++; s.peek() != '{' && s.peek() != ']' {
+		s.pos = start
+		problem, err := s.table(f)
+		if err == nil && problem != nil {
+			err = badInput("Provided dataframe_records field is not a valid dataframe representation in 'records' format. Error: '%v'", problem)
+		}
+		return err
+	}
+	s.pos = start
+	places := map[string]int{}
+	var wrong any
+	bad := false
+	err := s.array(func(i int) error {
+		if s.peek() != '{' {
+			v, err := s.value(2)
+			wrong, bad = v, true
+			return err
+		}
+		next := 0
+		err := s.object(func(key string) error {
+			at := next
+			if at >= len(f.Columns) || f.Columns[at].Name != key {
+				place, ok := places[key]
+				if !ok {
+					place = len(f.Columns)
+					places[key] = place
+					f.addColumn(i)
+					c := &f.Columns[place]
+					c.Name, c.Positional = key, false
+				}
+				at = place
+			}
+			next = at + 1
+			c := &f.Columns[at]
+			if c.Len() > i { // a repeated key: its last value counts
+				return s.replaceLast(c)
+			}
+			return s.cell(c, false)
+		})
+		if err != nil {
+			return err
+		}
+		f.Rows++
+		for j := range f.Columns {
+			if f.Columns[j].Len() < f.Rows {
+				f.Columns[j].appendNull()
+			}
+		}
+		return nil
+	})
+	if err == nil && bad {
+		err = badInput("Provided dataframe_records field is not a valid dataframe representation in 'records' format. Error: 'a record is of type %s, want a dictionary'", pyType(wrong))
+	}
+	return err
+}
+
+func (s *scanner) replaceLast(c *Column) error {
+	v, err := s.value(3)
+	if err != nil {
+		return err
+	}
+	c.toObject()
+	objects := c.Objects
+	objects[len(objects)-1] = v
+	*c = Column{Name: c.Name, Positional: c.Positional}
+	for _, o := range objects {
+		c.append(o)
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package serving
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/serving/frame"
+	"github.com/prinzbox/prinzbox/serving/sklearn"
+)
+
+// answer is a finished HTTP answer.
+type answer struct {
+	status      int
+	contentType string
+	body        []byte
+}
+
+func text(status int, message string) answer {
+	return answer{status, textType, []byte(message)}
+}
+
+// media is a taken-apart Content-Type.
+type media struct {
+	kind   string
+	format string // MLflow 1.x's format parameter
+	other  []string
+	utf8   bool
+}
+
+// parseMedia splits a Content-Type as MLflow does: by semicolons, without quoting.
+func parseMedia(contentType string) media {
+	if contentType == jsonType {
+		return media{kind: jsonType, utf8: true}
+	}
+	parts := strings.Split(contentType, ";")
+	m := media{kind: strings.ToLower(strings.TrimSpace(parts[0])), utf8: true}
+	for _, p := range parts[1:] {
+		key, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		switch strings.ToLower(key) {
+		case "charset":
+			m.utf8 = strings.EqualFold(strings.Trim(value, `"`), "utf-8")
+		case "format":
+			m.format = value
+			m.other = append(m.other, key)
+		case "":
+		default:
+			m.other = append(m.other, key)
+		}
+	}
+	if m.kind == "" {
+		m.kind = jsonType
+	}
+	return m
+}
+
+const splitNumpy = "application/json-numpy-split"
+
+// score answers one invocation. It is the order of work of MLflow's scoring server: media type, parse,
+// cast, check, predict, encode.
+func (s *Server) score(ctx context.Context, model *Loaded, body []byte, contentType string) answer {
+	m := parseMedia(contentType)
+	if !m.utf8 {
+		return text(http.StatusUnsupportedMediaType, "The scoring server only supports UTF-8")
+	}
+	oldFormat := m.kind == jsonType && (m.format == "pandas-split" || m.format == "pandas-records") && len(m.other) == 1
+	if len(m.other) > 0 && !oldFormat {
+		return text(http.StatusUnsupportedMediaType, "Unrecognized content type parameters: "+strings.Join(m.other, ", ")+". "+frame.ProtocolChange)
+	}
+	signature := model.Signature()
+	var request *frame.Request
+	var err error
+	switch m.kind {
+	case jsonType:
+		request, err = frame.DecodeJSON(body, m.format)
+	case splitNumpy:
+		request, err = frame.DecodeJSON(body, "pandas-split")
+	case "text/csv":
+		request, err = frame.DecodeCSV(body, signature.Inputs)
+	case "application/vnd.apache.parquet":
+		return text(http.StatusUnsupportedMediaType, "Parquet bodies are not supported without Python. Send 'application/json' or 'text/csv'.")
+	default:
+		return text(http.StatusUnsupportedMediaType, "This predictor only supports the following content types: Types: ['text/csv', 'application/json', 'application/vnd.apache.parquet']. Got '"+contentType+"'.")
+	}
+	if err != nil {
+		return s.refuse(registry.Errorf(registry.BadRequest, "%s", err))
+	}
+	table, err := request.Table(signature.Inputs)
+	if err != nil {
+		return s.refuse(dataError(err, request, signature.Inputs))
+	}
+	if request.HasParams {
+		if err := signature.Params.Check(request.Params); err != nil {
+			return s.refuse(registry.Invalidf("Failed to predict data '%s'. \nError: %v", table, err))
+		}
+	}
+	result, err := model.Predict(ctx, table)
+	if err != nil {
+		return s.predictError(err)
+	}
+	return answer{http.StatusOK, jsonType, result.AppendJSON(make([]byte, 0, 64+20*result.Len()), request.Legacy)}
+}
+
+// dataError gives a cast or signature error the message of the request's dialect.
+func dataError(err error, request *frame.Request, schema *frame.Schema) error {
+	var schemaError *frame.SchemaError
+	if !errors.As(err, &schemaError) {
+		if request.Legacy {
+			orient := "split"
+			if request.Format == frame.Records {
+				orient = "records"
+			}
+			err = frame.LegacyFrameError(orient, err)
+		}
+		return registry.Errorf(registry.BadRequest, "%s", err)
+	}
+	if request.Legacy {
+		return registry.Errorf(registry.BadRequest, "%s", schemaError.Message)
+	}
+	data := request.Data()
+	return &registry.Error{
+		Code:    registry.InvalidParameterValue,
+		Message: fmt.Sprintf("Failed to predict data '%s'. \nError: Failed to enforce schema of data '%s' with schema '%s'. Error: %s", data, data, schema, schemaError.Message),
+		Class:   "SCHEMA_ENFORCEMENT_FAILED", SQLState: "KAM01",
+	}
+}
+
+// errorBody is MLflow's error with the stack trace that a failed prediction carries.
+type errorBody struct {
+	registry.ErrorBody
+	StackTrace string `json:"stack_trace,omitempty"`
+}
+
+func (s *Server) predictError(err error) answer {
+	var input *sklearn.InputError
+	if !errors.As(err, &input) {
+		return s.refuse(err)
+	}
+	b := errorBody{registry.Body(registry.Errorf(registry.BadRequest,
+		"Encountered an unexpected error while evaluating the model. Verify that the serialized input Dataframe is compatible with the model for inference.")), err.Error()}
+	body, _ := json.Marshal(b) // plain texts always encode
+	return answer{http.StatusBadRequest, jsonType, body}
+}
+
+func (s *Server) refuse(err error) answer {
+	body, status := s.failure(err)
+	return answer{status, jsonType, body}
+}
+
+// failure is the body and status of an error; what is no user's error goes to the log.
+func (s *Server) failure(err error) ([]byte, int) {
+	b := registry.Body(err)
+	if b.Code == registry.InternalError {
+		s.cfg.Log.Error("scoring failed", "error", err)
+	}
+	body, _ := json.Marshal(b) // plain texts always encode
+	return body, b.Code.HTTPStatus()
+}
+
+// Score scores a request body as the HTTP route does and returns the answer's body and status.
+func (s *Server) Score(ctx context.Context, name, selector string, body []byte, contentType string) ([]byte, int) {
+	_, model, err := s.load(ctx, name, selector)
+	if err != nil {
+		return s.failure(err)
+	}
+	if int64(len(body)) > s.cfg.MaxBody {
+		b, _ := s.failure(registry.Invalidf("%v", &tooLargeError{s.cfg.MaxBody}))
+		return b, http.StatusRequestEntityTooLarge
+	}
+	a := s.score(ctx, model, body, contentType)
+	return a.body, a.status
+}
+
+// ModelInfo is what is known of a registered version's model.
+type ModelInfo struct {
+	Version Version
+	// Flavor and Estimator are the engine and its name of the model; empty when Native is false.
+	Flavor    string
+	Estimator string
+	// Signature is nil when the MLmodel file cannot be read.
+	Signature *Signature
+	// InputExample is the saved input example as it stands in the directory; nil when there is none.
+	InputExample []byte
+	// Native tells that the model is scored here; Problem says why not.
+	Native  bool
+	Problem string
+}
+
+// maxExample bounds the input example that Describe reads, in bytes.
+const maxExample = 1 << 20
+
+// Describe tells what is known of a version's model. A name or version that is not there is an error; a
+// model that cannot be scored is not: Problem has the reason.
+func (s *Server) Describe(ctx context.Context, name, selector string) (ModelInfo, error) {
+	v, model, err := s.load(ctx, name, selector)
+	info := ModelInfo{Version: v}
+	if err != nil {
+		if v.Source == "" {
+			return info, err
+		}
+		info.Problem = registry.Body(err).Message
+		meta, err := loadMeta(ctx, s.cfg.Objects, v.Source)
+		if err != nil {
+			return info, nil //nolint:nilerr // Problem says it already
+		}
+		if info.Signature, err = meta.signature(); err != nil {
+			info.Signature = nil
+		}
+		return info, nil
+	}
+	info.Flavor, info.Estimator, info.Signature, info.Native = model.Flavor, model.Estimator, model.Signature(), true
+	if model.ExamplePath != "" {
+		if example, err := readFile(ctx, s.cfg.Objects, v.Source, model.ExamplePath, maxExample); err == nil {
+			info.InputExample = example
+		}
+	}
+	return info, nil
+}

@@ -1,0 +1,362 @@
+// Package sklearn scores fitted scikit-learn estimators read by package pyobj, without Python. An
+// estimator becomes a plan: a list of operations over a row of registers, so that a row is scored with no
+// allocation and no interface between columns. Options that are not fully understood are refused at load.
+package sklearn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prinzbox/prinzbox/serving/frame"
+	"github.com/prinzbox/prinzbox/serving/pyobj"
+)
+
+// Model is a compiled estimator; it may be used by many goroutines.
+type Model struct {
+	// Class is the outer estimator's class name.
+	Class string
+	// Steps are the class names of the estimators inside, in reading order.
+	Steps []string
+
+	root  transformer
+	final predictor
+	fn    string
+	plan  atomic.Pointer[plan]
+}
+
+// New compiles an estimator. fn is the pyfunc predict function: "predict" (or "") or "predict_proba".
+// Errors are *UnsupportedError.
+func New(v pyobj.Value, fn string) (*Model, error) {
+	if fn == "" {
+		fn = "predict"
+	}
+	if fn != "predict" && fn != "predict_proba" {
+		return nil, unsupported("predict_fn %s is not supported (supported: predict, predict_proba)", fn)
+	}
+	l := &loader{}
+	root, final, err := l.predictor(v, 0)
+	if err != nil {
+		return nil, err
+	}
+	if fn == "predict_proba" {
+		if _, ok := final.(prober); !ok {
+			return nil, unsupported("%s has no predict_proba", l.steps[len(l.steps)-1])
+		}
+	}
+	return &Model{Class: l.steps[0], Steps: l.steps, root: root, final: final, fn: fn}, nil
+}
+
+// InputError is data that scikit-learn would raise an error about; Kind is the Python exception.
+type InputError struct{ Kind, Message string }
+
+func (e *InputError) Error() string { return e.Kind + ": " + e.Message }
+
+func valueError(format string, args ...any) error {
+	return &InputError{"ValueError", fmt.Sprintf(format, args...)}
+}
+
+// transformer is a fitted estimator that makes features of features. compile adds its operations to a
+// plan and says which registers hold its output.
+type transformer interface {
+	compile(b *builder, in []int) (out []int, err error)
+}
+
+// predictor is a final estimator.
+type predictor interface {
+	// compile adds the operation that scores a row from the registers in.
+	compile(b *builder, in []int, proba bool) (scorer, error)
+	// result makes an empty result for n rows.
+	result(n int, proba bool) *frame.Result
+}
+
+// prober is a predictor with predict_proba.
+type prober interface{ prober() }
+
+// scorer writes the prediction of one row into a result.
+type scorer interface {
+	score(r *registers, row int, out *frame.Result) error
+}
+
+// op computes registers from registers.
+type op interface {
+	run(r *registers) error
+}
+
+// registers are the values of one row. A register of a text column holds text where isText is set, and
+// otherwise a number in num, NaN when missing.
+type registers struct {
+	num    []float64
+	text   []string
+	isText []bool
+}
+
+// builder collects a plan for one shape of input.
+type builder struct {
+	ops    []op
+	texts  []bool   // whether a register may hold text
+	names  []string // names of the input columns; empty names for arrays
+	inputs int
+}
+
+// add makes n number registers that stand side by side.
+func (b *builder) add(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = len(b.texts)
+		b.texts = append(b.texts, false)
+	}
+	return out
+}
+
+// addText makes n registers that may hold text.
+func (b *builder) addText(n int) []int {
+	out := b.add(n)
+	for _, i := range out {
+		b.texts[i] = true
+	}
+	return out
+}
+
+// numbers makes sure that registers hold numbers: text is parsed as Python's float() does.
+func (b *builder) numbers(in []int) []int {
+	if !slices.ContainsFunc(in, func(i int) bool { return b.texts[i] }) {
+		return in
+	}
+	out := b.add(len(in))
+	b.ops = append(b.ops, &parse{in, out[0]})
+	return out
+}
+
+// matrix gives the registers as numbers side by side, checked to be finite (or only not infinite when
+// allowNaN is set), as scikit-learn's check_array does.
+func (b *builder) matrix(in []int, want int, name string, allowNaN bool) (int, error) {
+	if len(in) != want {
+		return 0, valueError("X has %d features, but %s is expecting %d features as input.", len(in), name, want)
+	}
+	in = b.numbers(in)
+	first := 0
+	if len(in) > 0 {
+		first = in[0]
+	}
+	for k, i := range in {
+		if i != first+k {
+			out := b.add(len(in))
+			b.ops = append(b.ops, &gather{in, out[0]})
+			first = out[0]
+			break
+		}
+	}
+	b.ops = append(b.ops, &finite{first, want, name, allowNaN})
+	return first, nil
+}
+
+type parse struct {
+	in  []int
+	out int
+}
+
+func (p *parse) run(r *registers) error {
+	for k, i := range p.in {
+		v := r.num[i]
+		if r.isText != nil && r.isText[i] {
+			f, ok := frame.ParsePyFloat(r.text[i])
+			if !ok {
+				return valueError("could not convert string to float: %s", frame.PyRepr(r.text[i]))
+			}
+			v = f
+		}
+		r.num[p.out+k] = v
+	}
+	return nil
+}
+
+type gather struct {
+	in  []int
+	out int
+}
+
+func (g *gather) run(r *registers) error {
+	for k, i := range g.in {
+		r.num[g.out+k] = r.num[i]
+	}
+	return nil
+}
+
+type finite struct {
+	in, n    int
+	name     string
+	allowNaN bool
+}
+
+func (f *finite) run(r *registers) error {
+	// A sum is finite unless a member is not (or it overflows, which the slow path sorts out).
+	sum := 0.0
+	for _, v := range r.num[f.in : f.in+f.n] {
+		sum += v
+	}
+	if sum-sum == 0 {
+		return nil
+	}
+	for _, v := range r.num[f.in : f.in+f.n] {
+		if math.IsInf(v, 0) {
+			return valueError("Input X contains infinity or a value too large for dtype('float64').")
+		}
+		if v != v && !f.allowNaN {
+			return valueError("Input X contains NaN.\n%s does not accept missing values encoded as NaN natively.", f.name)
+		}
+	}
+	return nil
+}
+
+// plan is what a shape of input compiles to.
+type plan struct {
+	shape  []column
+	names  bool
+	ops    []op
+	final  scorer
+	size   int
+	texts  bool
+	proba  bool
+	pool   sync.Pool
+	inputs int
+}
+
+// column is what a plan depends on of an input column.
+type column struct {
+	name string
+	text bool
+}
+
+func isText(c *frame.Column) bool { return c.Kind == frame.String || c.Kind == frame.Object }
+
+func (p *plan) fits(f *frame.Frame) bool {
+	if len(p.shape) != len(f.Columns) || p.names == f.Array {
+		return false
+	}
+	for i := range f.Columns {
+		if p.shape[i].text != isText(&f.Columns[i]) || p.shape[i].name != f.Columns[i].Name {
+			return false
+		}
+	}
+	return true
+}
+
+// Predict scores the rows of a table. Errors are *InputError.
+func (m *Model) Predict(f *frame.Frame) (*frame.Result, error) {
+	p := m.plan.Load()
+	if p == nil || !p.fits(f) {
+		var err error
+		if p, err = m.compile(f); err != nil {
+			return nil, err
+		}
+		m.plan.Store(p)
+	}
+	if f.Rows == 0 {
+		return nil, valueError("Found array with 0 sample(s) (shape=(0, %d)) while a minimum of 1 is required by %s.", len(f.Columns), m.Class)
+	}
+	return p.run(f, m.final)
+}
+
+func (m *Model) compile(f *frame.Frame) (*plan, error) {
+	b := &builder{inputs: len(f.Columns)}
+	p := &plan{names: !f.Array, proba: m.fn == "predict_proba", inputs: len(f.Columns)}
+	in := make([]int, len(f.Columns))
+	for i := range f.Columns {
+		c := &f.Columns[i]
+		p.shape = append(p.shape, column{strings.Clone(c.Name), isText(c)})
+		name := ""
+		if !f.Array && !c.Positional {
+			name = p.shape[i].name
+		}
+		b.names = append(b.names, name)
+		b.texts = append(b.texts, isText(c))
+		in[i] = i
+	}
+	out := in
+	var err error
+	if m.root != nil {
+		if out, err = m.root.compile(b, in); err != nil {
+			return nil, err
+		}
+	}
+	if p.final, err = m.final.compile(b, out, p.proba); err != nil {
+		return nil, err
+	}
+	p.ops, p.size = b.ops, len(b.texts)
+	p.texts = slices.Contains(b.texts, true)
+	p.pool.New = func() any {
+		r := &registers{num: make([]float64, p.size)}
+		if p.texts {
+			r.text, r.isText = make([]string, p.size), make([]bool, p.size)
+		}
+		return r
+	}
+	return p, nil
+}
+
+func (p *plan) run(f *frame.Frame, final predictor) (*frame.Result, error) {
+	r := p.pool.Get().(*registers)
+	defer p.pool.Put(r)
+	out := final.result(f.Rows, p.proba)
+	for row := range f.Rows {
+		for i := range f.Columns {
+			if err := r.load(&f.Columns[i], i, row); err != nil {
+				return nil, err
+			}
+		}
+		for _, o := range p.ops {
+			if err := o.run(r); err != nil {
+				return nil, err
+			}
+		}
+		if err := p.final.score(r, row, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// load puts a cell into register i.
+func (r *registers) load(c *frame.Column, i, row int) error {
+	switch c.Kind {
+	case frame.Float, frame.Empty:
+		r.num[i] = c.Floats[row]
+	case frame.Int:
+		r.num[i] = float64(c.Ints[row])
+	case frame.Bool:
+		r.num[i] = 0
+		if c.Bools[row] {
+			r.num[i] = 1
+		}
+	case frame.String:
+		if c.Null != nil && c.Null[row] {
+			r.isText[i], r.num[i] = false, math.NaN()
+		} else {
+			r.isText[i], r.text[i] = true, c.Strings[row]
+		}
+	default:
+		r.isText[i] = false
+		switch v := c.Objects[row].(type) {
+		case nil:
+			r.num[i] = math.NaN()
+		case bool:
+			r.num[i] = 0
+			if v {
+				r.num[i] = 1
+			}
+		case int64:
+			r.num[i] = float64(v)
+		case float64:
+			r.num[i] = v
+		case string:
+			r.isText[i], r.text[i] = true, v
+		default:
+			return &InputError{"TypeError", fmt.Sprintf("column %s holds a list or dictionary, want numbers or text", c.Label())}
+		}
+	}
+	return nil
+}
