@@ -253,7 +253,7 @@ func (s *Store) writeModelVersion(ctx context.Context, name, version string, fn 
 	if err != nil {
 		return err
 	}
-	return s.db.Write(ctx, func(tx querier) error {
+	return s.writeModels(ctx, func(tx querier) error {
 		v := versionKey{number: number}
 		err := tx.QueryRowContext(ctx, `SELECT v.mid, v.vid FROM model_versions v JOIN registered_models m ON m.mid = v.mid
 			WHERE m.name = ? AND v.version = ?`, name, number).Scan(&v.mid, &v.vid)

@@ -51,7 +51,7 @@ func (s *Store) CreateRegisteredModel(ctx context.Context, n NewRegisteredModel)
 			return RegisteredModel{}, err
 		}
 	}
-	err := s.db.Write(ctx, func(tx querier) error {
+	err := s.writeModels(ctx, func(tx querier) error {
 		if err := modelNameFree(ctx, tx, n.Name, isPrompt(n.Tags)); err != nil {
 			return err
 		}
@@ -239,7 +239,7 @@ func (s *Store) DeleteAlias(ctx context.Context, name, alias string) error {
 }
 
 func (s *Store) writeRegisteredModel(ctx context.Context, name string, fn func(tx querier, mid int64) error) error {
-	return s.db.Write(ctx, func(tx querier) error {
+	return s.writeModels(ctx, func(tx querier) error {
 		mid, err := modelKey(ctx, tx, name)
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prinzbox/prinzbox/registry/sqldb"
@@ -43,6 +44,8 @@ type Config struct {
 type Store struct {
 	cfg Config
 	db  *sqldb.DB
+
+	models atomic.Uint64
 }
 
 // Open brings the tables up to date and makes the experiment "Default" with id 0 when the store is new.
@@ -68,6 +71,15 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 type querier = sqldb.Querier
+
+// ModelGeneration changes with every change of a registered model, version, stage or alias, before the change returns.
+func (s *Store) ModelGeneration() uint64 { return s.models.Load() }
+
+// writeModels is Write for everything that decides which version a name means.
+func (s *Store) writeModels(ctx context.Context, fn func(tx querier) error) error {
+	defer s.models.Add(1)
+	return s.db.Write(ctx, fn)
+}
 
 // now is the environment's time in milliseconds since 1970.
 func (s *Store) now() int64 { return s.cfg.Clock().UnixMilli() }

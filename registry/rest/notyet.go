@@ -7,8 +7,6 @@ type unserved struct{ method, version, path, reason string }
 var notYet = []unserved{
 	{"POST", "2.0", "/mlflow/artifacts/presigned-upload-url", `presigned artifact URLs come with the full artifact API; use the artifact proxy`},
 	{"POST", "2.0", "/mlflow/artifacts/presigned-download-url", `presigned artifact URLs come with the full artifact API; use the artifact proxy`},
-	{"POST", "2.0", "/mlflow/experiments/search-datasets", `it serves the charts of the MLflow UI and comes with it`},
-	{"GET", "2.0", "/mlflow/metrics/get-history-bulk-interval", `it serves the charts of the MLflow UI and comes with it`},
 	{"GET", "2.0", "/mlflow/get-online-trace-details", `tracing comes with the full 3.x API`},
 	{"PATCH", "2.0", "/mlflow/traces/{request_id}/tags", `tracing comes with the full 3.x API`},
 	{"PATCH", "3.0", "/mlflow/traces/{trace_id}/tags", `tracing comes with the full 3.x API`},

@@ -49,6 +49,9 @@ var table = []entry{
 	{method: "POST", version: "2.0", path: "/mlflow/runs/set-tag", op: do((*API).setTag)},
 	{method: "POST", version: "2.0", path: "/mlflow/runs/delete-tag", op: do((*API).deleteTag)},
 	{method: "GET", version: "2.0", path: "/mlflow/metrics/get-history", op: rpc((*API).metricHistory)},
+	{method: "GET", version: "2.0", path: "/mlflow/metrics/get-history-bulk", op: rpc((*API).bulkMetricHistory), ajax: true},
+	{method: "GET", version: "2.0", path: "/mlflow/metrics/get-history-bulk-interval", op: rpc((*API).sampledMetricHistory)},
+	{method: "POST", version: "2.0", path: "/mlflow/experiments/search-datasets", op: rpc((*API).searchDatasets), ajax: true},
 	{method: "GET", version: "2.0", path: "/mlflow/artifacts/list", op: rpc((*API).listArtifacts)},
 
 	{method: "POST", version: "2.0", path: "/mlflow/logged-models", op: rpc((*API).createLoggedModel)},
