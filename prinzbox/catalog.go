@@ -1,0 +1,64 @@
+package prinzbox
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/serving"
+	"github.com/prinzbox/prinzbox/serving/frame"
+	"github.com/prinzbox/prinzbox/ui"
+)
+
+// catalog tells scoring which version a route means.
+type catalog struct{ store *registry.Store }
+
+func (c catalog) Resolve(ctx context.Context, name, selector string) (serving.Version, error) {
+	v, err := c.store.SelectModelVersion(ctx, name, selector)
+	return serving.Version{Name: v.Name, Number: v.Version, Source: v.StorageLocation, RunID: v.RunID, Updated: v.LastUpdated}, err
+}
+
+// Generation changes whenever a version may resolve differently, so that scoring can remember what it resolved.
+func (c catalog) Generation() uint64 { return c.store.ModelGeneration() }
+
+// guiScoring shows the GUI how models score.
+type guiScoring struct{ server *serving.Server }
+
+func (g guiScoring) Score(ctx context.Context, name, selector string, body []byte, contentType string) ([]byte, int) {
+	return g.server.Score(ctx, name, selector, body, contentType)
+}
+
+func (g guiScoring) Describe(ctx context.Context, name, selector string) (ui.Model, error) {
+	info, err := g.server.Describe(ctx, name, selector)
+	if err != nil {
+		return ui.Model{}, err
+	}
+	m := ui.Model{Flavor: info.Flavor, Native: info.Native, Problem: info.Problem, InputExample: info.InputExample}
+	if s := info.Signature; s != nil {
+		m.Inputs, m.Outputs = uiFields(s.Inputs), uiFields(s.Outputs)
+		if s.Params != nil {
+			for _, p := range s.Params.Params {
+				field := ui.Field{Name: p.Name, Type: string(p.Type), Shape: p.Shape, Optional: true}
+				if p.Default != nil {
+					field.Default, _ = json.Marshal(p.Default) // a scalar or list, read from JSON
+				}
+				m.Params = append(m.Params, field)
+			}
+		}
+	}
+	return m, nil
+}
+
+func uiFields(s *frame.Schema) []ui.Field {
+	if s == nil {
+		return nil
+	}
+	out := make([]ui.Field, len(s.Fields))
+	for i, f := range s.Fields {
+		out[i] = ui.Field{Name: f.Name, Type: string(f.Type), Shape: f.Shape, Optional: !f.Required}
+		if s.Tensor {
+			out[i].Type = f.DType
+		}
+	}
+	return out
+}

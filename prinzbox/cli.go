@@ -1,0 +1,326 @@
+package prinzbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/prinzbox/prinzbox/registry/sqldb"
+)
+
+// Exit codes of the command.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// exitCode is another program's exit code, passed on.
+type exitCode int
+
+func (c exitCode) Error() string { return "exit code " + strconv.Itoa(int(c)) }
+
+// Main runs the command line and returns the exit code: 0 for success, 1 for failure, 2 for a mistake in the command line.
+func Main() int {
+	return run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	var code exitCode
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &usage):
+		_, _ = fmt.Fprintf(stderr, "prinzbox: %v\nRun 'prinzbox --help' for usage.\n", err)
+		return exitUsage
+	}
+	_, _ = fmt.Fprintf(stderr, "prinzbox: %v\n", err)
+	return exitFailure
+}
+
+func newCommand() *cobra.Command {
+	serve := serveCommand()
+	root := &cobra.Command{
+		Use:   "prinzbox",
+		Short: "A whole MLflow environment in one process",
+		Long: `prinzbox is an MLflow tracking server and model registry, an S3 store, a scoring server for the
+registered models, sample models, and a web GUI, in one process. Without a command it serves.`,
+		Args:          noArgs,
+		RunE:          serve.RunE,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.Flags().AddFlagSet(serve.Flags())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(serve, execCommand(), envCommand(), versionCommand())
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown command or argument %q for %q", args[0], cmd.CommandPath())}
+	}
+	return nil
+}
+
+// settings are the flags that make a Config.
+type settings struct {
+	config     Config
+	ephemeral  bool
+	noSeed     bool
+	fraudData  string
+	durability string
+	logLevel   string
+	readyFile  string
+}
+
+// environment twins of flags: PRINZBOX_<FLAG>, and these names of MLflow and MinIO.
+var twins = map[string][]string{
+	"host":                  {"MLFLOW_HOST"},
+	"port":                  {"MLFLOW_PORT"},
+	"default-artifact-root": {"MLFLOW_DEFAULT_ARTIFACT_ROOT"},
+	"artifacts-destination": {"MLFLOW_ARTIFACTS_DESTINATION"},
+	"access-key":            {"MINIO_ROOT_USER"},
+	"secret-key":            {"MINIO_ROOT_PASSWORD"},
+	"region":                {"MINIO_REGION"},
+}
+
+func (s *settings) flags(f *pflag.FlagSet) {
+	d := DefaultConfig().withDefaults()
+	c := &s.config
+	f.StringVar(&c.Host, "host", d.Host, "address to listen on; 0.0.0.0 for all")
+	f.IntVarP(&c.Port, "port", "p", d.Port, "port of MLflow, scoring and GUI; 0 takes a free one")
+	f.IntVar(&c.S3Port, "s3-port", d.S3Port, "port of the S3 store; 0 takes a free one")
+	f.IntVar(&c.StaticPort, "static-port", d.StaticPort, "port of the static values; 0 takes a free one")
+	f.StringVar(&c.Data, "data", d.Data, "folder that keeps the state")
+	f.BoolVar(&s.ephemeral, "ephemeral", false, "keep nothing: state is gone at the end")
+	f.BoolVar(&s.noSeed, "no-seed", false, "do not train and register the sample models")
+	f.StringVar(&s.fraudData, "fraud-data", "", "train the fraud model on this BankSim CSV `file` instead of the synthetic payments")
+	f.StringVar(&c.DefaultArtifactRoot, "default-artifact-root", d.DefaultArtifactRoot, "artifact location of new experiments, for example s3://mlflow")
+	f.StringVar(&c.ArtifactsDestination, "artifacts-destination", d.ArtifactsDestination, "where mlflow-artifacts: locations lie: a folder, or s3://BUCKET/PREFIX of this server")
+	f.StringVar(&c.Bucket, "bucket", d.Bucket, "bucket made at start")
+	f.StringVar(&c.AccessKey, "access-key", d.AccessKey, "S3 access key")
+	f.StringVar(&c.SecretKey, "secret-key", d.SecretKey, "S3 secret key")
+	f.StringVar(&c.Region, "region", d.Region, "S3 region")
+	f.StringVar(&s.durability, "durability", "", "what a write survives: normal (kill -9), full (power cut too), off; default normal, or off with --ephemeral")
+	f.StringVar(&s.readyFile, "ready-file", "", "write the ready line into this `file` too, once everything answers")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+}
+
+// read takes unset flags from their environment twins and checks what flags alone can tell.
+func (s *settings) read(cmd *cobra.Command) (Config, error) {
+	var bad error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || bad != nil {
+			return
+		}
+		for _, name := range append([]string{"PRINZBOX_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))}, twins[f.Name]...) {
+			if value := os.Getenv(name); value != "" {
+				if err := f.Value.Set(value); err != nil {
+					bad = usageError{fmt.Errorf("environment variable %s: %w", name, err)}
+				}
+				return
+			}
+		}
+	})
+	if bad != nil {
+		return Config{}, bad
+	}
+	c := s.config
+	for name, port := range map[string]int{"--port": c.Port, "--s3-port": c.S3Port, "--static-port": c.StaticPort} {
+		if port < 0 || port > 65535 {
+			return c, usageError{fmt.Errorf("%s %d: a port is 0 to 65535", name, port)}
+		}
+	}
+	if s.ephemeral {
+		c.Data = ""
+	} else if c.Data == "" {
+		return c, usageError{errors.New("--data: name a folder, or use --ephemeral to keep nothing")}
+	}
+	switch c.Durability = sqldb.Durability(s.durability); c.Durability {
+	case "", sqldb.DurabilityNormal, sqldb.DurabilityFull, sqldb.DurabilityOff:
+	default:
+		return c, usageError{fmt.Errorf("--durability %s: use normal, full or off", s.durability)}
+	}
+	c.Seed = !s.noSeed
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return c, usageError{fmt.Errorf("--log-level %s: use debug, info, warn or error", s.logLevel)}
+	}
+	c.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+	return c, nil
+}
+
+// open starts an environment for a command.
+func (s *settings) open(ctx context.Context, c Config) (*Env, error) {
+	if s.fraudData != "" {
+		f, err := os.Open(s.fraudData)
+		if err != nil {
+			return nil, fmt.Errorf("--fraud-data: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // only read
+		c.FraudData = f
+	}
+	return Open(ctx, c)
+}
+
+func serveCommand() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the environment until it is interrupted (the default command)",
+		Long: `serve runs the environment until SIGINT or SIGTERM. When everything answers and the sample models are
+registered, one JSON line with all addresses and credentials goes to standard output; logs go to standard
+error. Every flag has an environment variable, PRINZBOX_ and its name: PRINZBOX_S3_PORT for --s3-port.`,
+		Args: noArgs,
+	}
+	s.flags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := s.read(cmd)
+		if err != nil {
+			return err
+		}
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		human := isTerminal(cmd.ErrOrStderr())
+		if human {
+			c.Progress = func(message string) { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), "  "+message) }
+			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "prinzbox "+Version)
+		}
+		start := time.Now()
+		env, err := s.open(ctx, c)
+		if err != nil {
+			return err
+		}
+		if err := announce(cmd, env, s.readyFile, human, time.Since(start)); err != nil {
+			return errors.Join(err, env.Close())
+		}
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+		c.Log.Info("stopping")
+		if s.readyFile != "" {
+			_ = os.Remove(s.readyFile) // nothing is ready any more
+		}
+		return env.Close()
+	}
+	return cmd
+}
+
+func announce(cmd *cobra.Command, env *Env, readyFile string, human bool, took time.Duration) error {
+	r := env.Ready()
+	if human {
+		kept := "nothing is kept"
+		if r.DataDir != nil {
+			kept = "state in " + *r.DataDir
+		}
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "ready in %.2f s, %s\n  MLflow and GUI  %s\n  S3              %s  (%s / %s, bucket %s)\n  static values   %s/static/int …\n",
+			took.Seconds(), kept, r.GUIURL, r.S3Endpoint, r.AccessKey, r.SecretKey, r.Bucket, r.StaticURL)
+	}
+	if readyFile != "" {
+		if err := writeReadyFile(readyFile, r); err != nil {
+			return fmt.Errorf("--ready-file: %w", err)
+		}
+	}
+	return json.NewEncoder(cmd.OutOrStdout()).Encode(r)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "prinzbox %s (MLflow %s)\n", Version, MLflowVersion)
+			return err
+		},
+	}
+}
+
+func envCommand() *cobra.Command {
+	var s settings
+	var output string
+	cmd := &cobra.Command{
+		Use:   "env",
+		Short: "Print the settings that clients need, as export lines",
+		Long: `env prints the settings of the environment that runs in the data folder (--data), as lines for a shell:
+
+	eval "$(prinzbox env)"
+
+When none runs there, it prints what 'prinzbox serve' with the same flags would answer to, and says so.`,
+		Args: noArgs,
+	}
+	s.flags(cmd.Flags())
+	cmd.Flags().StringVarP(&output, "output", "o", "export", "export, or json")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := s.read(cmd)
+		if err != nil {
+			return err
+		}
+		r, err := readReady(c.Data)
+		if err != nil || s.ephemeral {
+			if c.Port == 0 || c.S3Port == 0 || c.StaticPort == 0 {
+				return errors.New("nothing runs in the data folder, so a free port (0) is not known yet")
+			}
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "prinzbox: nothing runs in %s; these are the settings of 'prinzbox serve' with these flags\n", c.Data)
+			r = c.withDefaults().ready()
+			r.Ready, r.PID = false, 0
+		}
+		switch output {
+		case "json":
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(r)
+		case "export":
+			for _, v := range r.Env() {
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "export %s=%s\n", v.Name, shellQuote(v.Value)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return usageError{fmt.Errorf("-o %s: use export or json", output)}
+	}
+	return cmd
+}
+
+// shellQuote quotes a value for a POSIX shell where it needs it.
+func shellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

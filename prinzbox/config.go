@@ -1,0 +1,175 @@
+// Package prinzbox is a whole MLflow environment in one process: tracking server, model registry, S3 store, scoring,
+// sample models and GUI. [Open] embeds one in a program, [Start] gives a test one, [Main] is the command.
+package prinzbox
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/prinzbox/prinzbox/registry/sqldb"
+)
+
+// Version is the program's version; a release build sets it.
+var Version = "0.1.0-dev"
+
+// MLflowVersion is the MLflow server whose answers are given; /version says it.
+const MLflowVersion = "3.17.2"
+
+// Defaults of an environment, which are Prinz's.
+const (
+	DefaultPort       = 5000
+	DefaultS3Port     = 9000
+	DefaultStaticPort = 4242
+	DefaultData       = "./prinzbox-data"
+	DefaultBucket     = "mlflow"
+	DefaultAccessKey  = "mlflow-key"
+	DefaultSecretKey  = "mlflow-secret"
+	DefaultRegion     = "us-east-1"
+)
+
+// Config is how an environment is set up. The zero value is an environment on free ports of loopback that keeps nothing and is not seeded;
+// [DefaultConfig] is what the command does.
+type Config struct {
+	// Host is the address to listen on; empty means 127.0.0.1.
+	Host string
+	// Port, S3Port and StaticPort are TCP ports; 0 means a free one.
+	Port, S3Port, StaticPort int
+	// Data is the folder of the state. Empty means that nothing is kept: a temporary folder, removed by Close.
+	Data string
+	// Seed trains and registers the sample models that are not there yet.
+	Seed bool
+	// FraudData is the BankSim table that the fraud model is trained on instead of the synthetic one; it is read while Open runs.
+	FraudData io.Reader
+	// DefaultArtifactRoot is the location of new experiments: "<root>/<id>". Empty means "mlflow-artifacts:/".
+	DefaultArtifactRoot string
+	// ArtifactsDestination is where mlflow-artifacts: locations lie: a folder on disk, or s3://BUCKET/PREFIX of the environment's own store.
+	// Empty means s3://<Bucket>, so that both addresses lead to the same objects.
+	ArtifactsDestination string
+	// Durability is what a write survives; empty means normal, or off when nothing is kept.
+	Durability sqldb.Durability
+	// Bucket is made at start. AccessKey and SecretKey open the S3 store. Empty means the defaults above.
+	Bucket, AccessKey, SecretKey, Region string
+	// MaxBody is the largest JSON body of a call in bytes; 0 means 32 MiB. Artifacts and S3 objects are not bounded by it.
+	MaxBody int64
+
+	// Log gets the server's log; nil means none.
+	Log *slog.Logger
+	// Progress is told what start-up does, in a few words.
+	Progress func(message string)
+	// Clock and NewID (32 lowercase hex digits) are the environment's time and ids; nil means the real ones.
+	Clock func() time.Time
+	NewID func() string
+}
+
+// DefaultConfig is what `prinzbox serve` does without flags.
+func DefaultConfig() Config {
+	return Config{Port: DefaultPort, S3Port: DefaultS3Port, StaticPort: DefaultStaticPort, Data: DefaultData, Seed: true}
+}
+
+// withDefaults fills what is empty.
+func (c Config) withDefaults() Config {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set(&c.Host, "127.0.0.1")
+	set(&c.Bucket, DefaultBucket)
+	set(&c.AccessKey, DefaultAccessKey)
+	set(&c.SecretKey, DefaultSecretKey)
+	set(&c.Region, DefaultRegion)
+	set(&c.DefaultArtifactRoot, "mlflow-artifacts:/")
+	set(&c.ArtifactsDestination, "s3://"+c.Bucket)
+	if c.Durability == "" {
+		c.Durability = sqldb.DurabilityNormal
+		if c.Data == "" {
+			c.Durability = sqldb.DurabilityOff
+		}
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 32 << 20
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Progress == nil {
+		c.Progress = func(string) {}
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.NewID == nil {
+		c.NewID = newID
+	}
+	return c
+}
+
+// newID is a random UUID4 without dashes.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return hex.EncodeToString(b[:])
+}
+
+// Ready is the ready line: where everything answers, as one JSON object on one line.
+type Ready struct {
+	Ready       bool     `json:"ready"`
+	Version     string   `json:"version"`
+	PID         int      `json:"pid"`
+	TrackingURI string   `json:"tracking_uri"`
+	GUIURL      string   `json:"gui_url"`
+	S3Endpoint  string   `json:"s3_endpoint"`
+	StaticURL   string   `json:"static_url"`
+	Bucket      string   `json:"bucket"`
+	AccessKey   string   `json:"access_key"`
+	SecretKey   string   `json:"secret_key"`
+	Region      string   `json:"region"`
+	DataDir     *string  `json:"data_dir"` // null when nothing is kept
+	Seeded      []string `json:"seeded"`   // names of registered models
+}
+
+// ready is what the configuration tells by itself.
+func (c Config) ready() Ready {
+	at := func(port int) string { return "http://" + net.JoinHostPort(reachable(c.Host), strconv.Itoa(port)) }
+	r := Ready{
+		Ready: true, Version: Version, PID: os.Getpid(), TrackingURI: at(c.Port), GUIURL: at(c.Port) + "/", S3Endpoint: at(c.S3Port), StaticURL: at(c.StaticPort),
+		Bucket: c.Bucket, AccessKey: c.AccessKey, SecretKey: c.SecretKey, Region: c.Region, Seeded: []string{},
+	}
+	if c.Data != "" {
+		r.DataDir = &c.Data
+	}
+	return r
+}
+
+// reachable is a host that a client on this machine can use for a listening address.
+func reachable(host string) string {
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		return "127.0.0.1"
+	}
+	return host
+}
+
+// Variable is one environment variable for a client.
+type Variable struct{ Name, Value string }
+
+// Env lists the variables that MLflow's clients, boto3 and the AWS tools read.
+func (r Ready) Env() []Variable {
+	return []Variable{
+		{"MLFLOW_TRACKING_URI", r.TrackingURI},
+		{"MLFLOW_S3_ENDPOINT_URL", r.S3Endpoint},
+		{"AWS_ACCESS_KEY_ID", r.AccessKey},
+		{"AWS_SECRET_ACCESS_KEY", r.SecretKey},
+		{"AWS_DEFAULT_REGION", r.Region},
+		{"AWS_ENDPOINT_URL_S3", r.S3Endpoint},
+		{"PRINZBOX_STATIC_URL", r.StaticURL},
+		{"PRINZBOX_BUCKET", r.Bucket},
+	}
+}

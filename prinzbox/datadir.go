@@ -1,0 +1,109 @@
+package prinzbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"github.com/prinzbox/prinzbox/registry/sqldb"
+)
+
+// dataDir is the folder that holds an environment's state: the SQLite file, the blobs, a lock, and while the environment runs its ready line.
+type dataDir struct {
+	path      string
+	temporary bool
+	lock      *flock.Flock
+}
+
+const readyFile = "ready.json"
+
+// openDataDir makes the folder if need be and locks it. An empty path means a temporary folder.
+func openDataDir(path string) (*dataDir, error) {
+	if path == "" {
+		tmp, err := os.MkdirTemp("", "prinzbox-")
+		return &dataDir{path: tmp, temporary: true}, err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(abs, 0o755); err != nil {
+		return nil, fmt.Errorf("cannot use the data directory %s (--data): %w", path, err)
+	}
+	d := &dataDir{path: abs, lock: flock.New(filepath.Join(abs, "lock"))}
+	ok, err := d.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock the data directory %s (--data): %w", path, err)
+	}
+	if !ok {
+		who := ""
+		if r, err := readReady(abs); err == nil {
+			who = fmt.Sprintf(" (pid %d, %s)", r.PID, r.TrackingURI)
+		}
+		return nil, fmt.Errorf("the data directory %s is in use by another prinzbox%s: stop that, or choose another directory with --data", path, who)
+	}
+	return d, nil
+}
+
+func (d *dataDir) openDB(ctx context.Context, durability sqldb.Durability) (*sqldb.DB, error) {
+	db, err := sqldb.Open(ctx, filepath.Join(d.path, "prinzbox.db"), durability)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the data directory %s (--data): %w", d.path, err)
+	}
+	return db, nil
+}
+
+// explain adds what to do to an error about the data.
+func (d *dataDir) explain(err error) error {
+	var newer *sqldb.NewerSchemaError
+	if errors.As(err, &newer) {
+		return fmt.Errorf("cannot use the data directory %s: %w; run that newer version, or choose another directory with --data", d.path, newer)
+	}
+	return err
+}
+
+func (d *dataDir) writeReady(r Ready) error {
+	if d.temporary {
+		return nil
+	}
+	return writeReadyFile(filepath.Join(d.path, readyFile), r)
+}
+
+// writeReadyFile appears complete or not at all, so that whoever waits for it can read it at once.
+func writeReadyFile(file string, r Ready) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	tmp := file + ".tmp"
+	if err := os.WriteFile(tmp, append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, file)
+}
+
+func readReady(dir string) (r Ready, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, readyFile))
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(text, &r)
+}
+
+func (d *dataDir) close() error {
+	if d.temporary {
+		return os.RemoveAll(d.path)
+	}
+	err := os.Remove(filepath.Join(d.path, readyFile))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, d.lock.Unlock())
+}
+
+func (d *dataDir) blobs() string { return filepath.Join(d.path, "blobs") }

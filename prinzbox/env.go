@@ -1,0 +1,306 @@
+package prinzbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prinzbox/prinzbox/artifacts"
+	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/registry/rest"
+	"github.com/prinzbox/prinzbox/registry/sqldb"
+	"github.com/prinzbox/prinzbox/seed"
+	"github.com/prinzbox/prinzbox/serving"
+	"github.com/prinzbox/prinzbox/ui"
+)
+
+// Env is a running environment.
+type Env struct {
+	cfg     Config
+	started time.Time
+	dir     *dataDir
+	db      *sqldb.DB
+	blobs   *artifacts.Store
+	store   *registry.Store
+	files   *files
+	scoring *serving.Server
+	ready   Ready
+
+	listeners []net.Listener
+	servers   []*http.Server
+	serving   sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open starts an environment and returns when everything answers and the seed is done. The caller closes it. Errors are one line that says
+// what to do.
+func Open(ctx context.Context, c Config) (env *Env, err error) {
+	e := &Env{cfg: c.withDefaults(), started: time.Now()}
+	defer func() {
+		if err != nil {
+			_ = e.Close() // the first error is the one that counts
+		}
+	}()
+	if e.dir, err = openDataDir(e.cfg.Data); err != nil {
+		return nil, err
+	}
+	if e.cfg.Data != "" {
+		e.cfg.Data = e.dir.path
+	}
+	// Ports first: the likeliest trouble, and cheap to find.
+	if err = e.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err = e.openStores(ctx); err != nil {
+		return nil, e.dir.explain(err)
+	}
+	e.ready = e.cfg.ready()
+	e.scoring = serving.New(serving.Config{
+		Catalog: catalog{e.store}, Objects: modelFiles{e.files}, Log: e.cfg.Log, MaxBody: e.cfg.MaxBody, Version: MLflowVersion,
+	})
+	if err = e.seed(ctx); err != nil {
+		return nil, err
+	}
+	e.serve()
+	return e, e.dir.writeReady(e.ready)
+}
+
+// listen opens the three ports. Requests that come early wait until serve.
+func (e *Env) listen(ctx context.Context) error {
+	main, s3, static := e.cfg.endpoints()
+	for _, at := range []struct {
+		endpoint
+		port *int
+	}{{main, &e.cfg.Port}, {s3, &e.cfg.S3Port}, {static, &e.cfg.StaticPort}} {
+		l, err := at.listen(ctx, e.cfg.Host)
+		if err != nil {
+			return err
+		}
+		e.listeners = append(e.listeners, l)
+		*at.port = l.Addr().(*net.TCPAddr).Port
+	}
+	return nil
+}
+
+func (e *Env) openStores(ctx context.Context) (err error) {
+	c := e.cfg
+	if e.db, err = e.dir.openDB(ctx, c.Durability); err != nil {
+		return err
+	}
+	if err = e.db.Migrate(ctx, "artifacts", artifacts.Migrations()); err != nil {
+		return err
+	}
+	e.blobs, err = artifacts.Open(ctx, artifacts.Config{
+		DB: e.db, Dir: e.dir.blobs(), Clock: c.Clock, NewID: c.NewID, Log: c.Log, Sync: c.Durability == sqldb.DurabilityFull,
+	})
+	if err != nil {
+		return err
+	}
+	if err = e.makeBuckets(ctx); err != nil {
+		return err
+	}
+	e.store, err = registry.Open(ctx, registry.Config{DB: e.db, Clock: c.Clock, NewID: c.NewID, ArtifactRoot: c.DefaultArtifactRoot})
+	if err != nil {
+		return err
+	}
+	repo, err := proxyRepo(c, e.blobs)
+	if err != nil {
+		return err
+	}
+	e.files = &files{
+		store:  e.blobs,
+		server: artifacts.NewFileServer(e.proxyConfig()),
+		locator: &artifacts.Locator{
+			Store: e.blobs, Proxy: repo, OwnHost: e.ownHost, AllowLocal: e.allowLocal,
+		},
+	}
+	return nil
+}
+
+// makeBuckets makes the default bucket, and those that artifact locations name.
+func (e *Env) makeBuckets(ctx context.Context) error {
+	names := map[string]bool{e.cfg.Bucket: true}
+	for _, location := range []string{e.cfg.DefaultArtifactRoot, e.cfg.ArtifactsDestination} {
+		if rest, ok := strings.CutPrefix(location, "s3://"); ok {
+			name, _, _ := strings.Cut(rest, "/")
+			names[name] = true
+		}
+	}
+	for name := range names {
+		if name == "" {
+			continue // proxyRepo says what is wrong
+		}
+		if err := e.blobs.CreateBucket(ctx, name, true); err != nil {
+			return fmt.Errorf("bucket %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// ownHost tells whether an address in an artifact URI is this environment.
+func (e *Env) ownHost(host string) bool {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		return false
+	}
+	if port != fmt.Sprint(e.cfg.Port) {
+		return false
+	}
+	ip := net.ParseIP(name)
+	return name == "localhost" || name == e.cfg.Host || ip != nil && ip.IsLoopback()
+}
+
+// allowLocal permits reading artifacts from a folder only below an artifact root that the owner named on the command line: any other
+// path in a location is a client's, and would hand out the server's own files.
+func (e *Env) allowLocal(dir string) bool {
+	for _, root := range []string{e.cfg.DefaultArtifactRoot, e.cfg.ArtifactsDestination} {
+		if root := localRoot(root); root != "" && within(dir, root) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Env) seed(ctx context.Context) error {
+	if !e.cfg.Seed {
+		return nil
+	}
+	names, err := seed.Run(ctx, seed.Config{
+		Store: e.store,
+		Put: func(ctx context.Context, uri string, data []byte) error {
+			return e.files.put(ctx, uri, bytes.NewReader(data), int64(len(data)))
+		},
+		Clock: e.cfg.Clock, Progress: e.cfg.Progress, FraudData: e.cfg.FraudData,
+	})
+	if err != nil {
+		return err
+	}
+	e.ready.Seeded = names
+	return nil
+}
+
+func (e *Env) serve() {
+	handlers := []struct {
+		name    string
+		handler http.Handler
+	}{
+		{"mlflow", e.mainHandler()},
+		{"s3", e.s3Handler()},
+		{"static", http.HandlerFunc(serveStatic)},
+	}
+	for i, l := range e.listeners {
+		s := &http.Server{Handler: e.chain(handlers[i].name, handlers[i].handler), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 10 * time.Minute}
+		e.servers = append(e.servers, s)
+		e.serving.Go(func() {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				e.cfg.Log.Error("listener ended", "address", l.Addr().String(), "error", err)
+			}
+		})
+	}
+}
+
+// Close lets the requests under way end (for at most ten seconds), stops everything and removes what was temporary.
+func (e *Env) Close() error {
+	e.closeOnce.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		var stopping sync.WaitGroup
+		for _, s := range e.servers {
+			stopping.Go(func() {
+				if s.Shutdown(ctx) != nil {
+					_ = s.Close() // whoever is left has had his time
+				}
+			})
+		}
+		stopping.Wait()
+		if e.servers == nil {
+			for _, l := range e.listeners {
+				_ = l.Close()
+			}
+		}
+		e.serving.Wait()
+		var errs []error
+		if e.blobs != nil {
+			errs = append(errs, e.blobs.Close())
+		}
+		if e.db != nil {
+			errs = append(errs, e.db.Close())
+		}
+		if e.dir != nil {
+			errs = append(errs, e.dir.close())
+		}
+		e.closeErr = errors.Join(errs...)
+	})
+	return e.closeErr
+}
+
+// Ready is the ready line of the environment.
+func (e *Env) Ready() Ready { return e.ready }
+
+// TrackingURI is the address for MLFLOW_TRACKING_URI, without a slash at the end.
+func (e *Env) TrackingURI() string { return e.ready.TrackingURI }
+
+// S3Endpoint is the address of the S3 store.
+func (e *Env) S3Endpoint() string { return e.ready.S3Endpoint }
+
+// StaticURL is the address of the static values.
+func (e *Env) StaticURL() string { return e.ready.StaticURL }
+
+// Store is the environment's registry, for direct use in the same process.
+func (e *Env) Store() *registry.Store { return e.store }
+
+// Objects is the environment's S3 store, for direct use in the same process.
+func (e *Env) Objects() *artifacts.Store { return e.blobs }
+
+func (e *Env) s3Handler() http.Handler {
+	return artifacts.NewS3(e.blobs, artifacts.S3Config{
+		Keys:   func(accessKey string) (string, bool) { return e.cfg.SecretKey, accessKey == e.cfg.AccessKey },
+		Region: e.cfg.Region, Hosts: []string{"localhost", e.cfg.Host}, Log: e.cfg.Log,
+	})
+}
+
+func (e *Env) proxyConfig() artifacts.ProxyConfig {
+	return artifacts.ProxyConfig{
+		Log: e.cfg.Log,
+		WriteError: func(w http.ResponseWriter, status int, code, message string) {
+			rest.WriteErrorStatus(w, status, registry.Code(code), message)
+		},
+	}
+}
+
+func (e *Env) environment() ui.Environment {
+	r := e.ready
+	env := ui.Environment{
+		Version: Version, Started: e.started, TrackingURI: r.TrackingURI, S3Endpoint: r.S3Endpoint, StaticURL: r.StaticURL,
+		Bucket: r.Bucket, Region: r.Region, AccessKey: r.AccessKey, SecretKey: r.SecretKey,
+		Services: []ui.Service{
+			{Name: "MLflow", Purpose: "tracking, model registry, artifacts, scoring and this GUI", URL: r.TrackingURI, Check: e.checkStore},
+			{Name: "S3", Purpose: "the object store, bucket " + r.Bucket, URL: r.S3Endpoint, Check: e.checkBucket},
+			{Name: "Static values", Purpose: "what Prinz's proxy samples fetch", URL: r.StaticURL},
+		},
+	}
+	if r.DataDir != nil {
+		env.DataDir = *r.DataDir
+	}
+	return env
+}
+
+func (e *Env) checkStore(ctx context.Context) error {
+	_, err := e.store.Experiment(ctx, "0")
+	if registry.IsCode(err, registry.ResourceDoesNotExist) {
+		err = nil
+	}
+	return err
+}
+
+func (e *Env) checkBucket(ctx context.Context) error {
+	_, err := e.blobs.BucketExists(ctx, e.cfg.Bucket)
+	return err
+}

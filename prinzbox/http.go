@@ -1,0 +1,70 @@
+package prinzbox
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/prinzbox/prinzbox/artifacts"
+	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/registry/rest"
+	"github.com/prinzbox/prinzbox/ui"
+)
+
+func init() {
+	// gin's mode is the library's own global; its other modes print every route.
+	gin.SetMode(gin.ReleaseMode)
+}
+
+// mainHandler is everything on the main port: REST, the artifact proxy, scoring, GUI.
+func (e *Env) mainHandler() http.Handler {
+	r := gin.New()
+	r.UseRawPath = true // %2F in a model's name is part of the name
+	r.UnescapePathValues = true
+	r.RedirectTrailingSlash = false
+	r.HandleMethodNotAllowed = true
+
+	rest.New(rest.Config{Store: e.store, Artifacts: restFiles{e.files}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody}).Mount(r)
+	r.GET("/health", func(c *gin.Context) { c.String(http.StatusOK, "OK") })
+
+	proxy := artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig())
+	for _, prefix := range []string{"/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts"} {
+		r.Any(prefix+"/*path", gin.WrapH(http.StripPrefix(prefix, proxy)))
+	}
+
+	gui := ui.New(ui.Config{
+		Store: e.store, Scoring: guiScoring{e.scoring}, Artifacts: uiFiles{e.files}, Environment: e.environment, Clock: e.cfg.Clock, Log: e.cfg.Log,
+	})
+	r.NoMethod(func(c *gin.Context) {
+		rest.WriteErrorStatus(c.Writer, http.StatusMethodNotAllowed, registry.EndpointNotFound,
+			"Method "+c.Request.Method+" is not allowed for "+c.Request.URL.Path)
+	})
+	r.NoRoute(func(c *gin.Context) {
+		// gin has written 404 into its own writer; what answers now decides for itself.
+		c.Status(http.StatusOK)
+		switch {
+		case isAPI(c.Request.URL.Path):
+			rest.NotFound(c.Writer, c.Request)
+		default:
+			gui.ServeHTTP(c.Writer, c.Request)
+		}
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		// Scoring first: a model may have any name, and its routes are known by how they end.
+		if !isAPI(req.URL.Path) && !isModelPage(req) && e.scoring.Match(req) {
+			e.scoring.ServeHTTP(w, req)
+			return
+		}
+		r.ServeHTTP(w, req)
+	})
+}
+
+func isAPI(path string) bool {
+	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/ajax-api/")
+}
+
+// isModelPage tells a page of the GUI, /models/<name>, from a scoring route: a model may be called "health".
+func isModelPage(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/models/")
+}
