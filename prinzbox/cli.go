@@ -106,6 +106,8 @@ var twins = map[string][]string{
 	"port":                  {"MLFLOW_PORT"},
 	"default-artifact-root": {"MLFLOW_DEFAULT_ARTIFACT_ROOT"},
 	"artifacts-destination": {"MLFLOW_ARTIFACTS_DESTINATION"},
+	"allowed-hosts":         {"MLFLOW_SERVER_ALLOWED_HOSTS"},
+	"cors-allowed-origins":  {"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"},
 	"access-key":            {"MINIO_ROOT_USER"},
 	"secret-key":            {"MINIO_ROOT_PASSWORD"},
 	"region":                {"MINIO_REGION"},
@@ -124,6 +126,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.fraudData, "fraud-data", "", "train the fraud model on this BankSim CSV `file` instead of the synthetic payments")
 	f.StringVar(&c.DefaultArtifactRoot, "default-artifact-root", d.DefaultArtifactRoot, "artifact location of new experiments, for example s3://mlflow")
 	f.StringVar(&c.ArtifactsDestination, "artifacts-destination", d.ArtifactsDestination, "where mlflow-artifacts: locations lie: a folder, or s3://BUCKET/PREFIX of this server")
+	f.StringSliceVar(&c.AllowedHosts, "allowed-hosts", nil, "host `names` under which requests are taken, beside loopback and private addresses; * is a wildcard")
+	f.StringSliceVar(&c.AllowedOrigins, "cors-allowed-origins", nil, "`origins` of web pages elsewhere that may call; * is a wildcard")
 	f.StringVar(&c.Bucket, "bucket", d.Bucket, "bucket made at start")
 	f.StringVar(&c.AccessKey, "access-key", d.AccessKey, "S3 access key")
 	f.StringVar(&c.SecretKey, "secret-key", d.SecretKey, "S3 secret key")

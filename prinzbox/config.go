@@ -58,6 +58,10 @@ type Config struct {
 	// MaxBody is the largest JSON body of a call in bytes; 0 means 32 MiB. Artifacts and S3 objects are not bounded by it.
 	MaxBody int64
 
+	// AllowedHosts are host names, or patterns with *, under which requests are taken beside loopback, private addresses and Host.
+	// AllowedOrigins are the origins of web pages elsewhere that may call.
+	AllowedHosts, AllowedOrigins []string
+
 	// Log gets the server's log; nil means none.
 	Log *slog.Logger
 	// Progress is told what start-up does, in a few words.

@@ -50,14 +50,15 @@ func (e *Env) mainHandler() http.Handler {
 			gui.ServeHTTP(c.Writer, c.Request)
 		}
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	own := guard{hosts: e.cfg.AllowedHosts, origins: e.cfg.AllowedOrigins, own: hostName(e.cfg.Host)}
+	return own.wrap(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		// Scoring first: a model may have any name, and its routes are known by how they end.
 		if !isAPI(req.URL.Path) && !isModelPage(req) && e.scoring.Match(req) {
 			e.scoring.ServeHTTP(w, req)
 			return
 		}
 		r.ServeHTTP(w, req)
-	})
+	}))
 }
 
 func isAPI(path string) bool {
