@@ -78,7 +78,7 @@ registered models, sample models, and a web GUI, in one process. Without a comma
 	}
 	root.Flags().AddFlagSet(serve.Flags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serve, execCommand(), envCommand(), versionCommand())
+	root.AddCommand(serve, execCommand(), envCommand(), gcCommand(), versionCommand())
 	return root
 }
 
@@ -219,6 +219,14 @@ error. Every flag has an environment variable, PRINZBOX_ and its name: PRINZBOX_
 		}
 		start := time.Now()
 		env, err := s.open(ctx, c)
+		if ctx.Err() != nil {
+			if err == nil {
+				err = env.Close()
+			}
+			if err == nil || errors.Is(err, context.Canceled) {
+				return nil // told to stop before it was ready
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -293,8 +301,8 @@ When none runs there, it prints what 'prinzbox serve' with the same flags would 
 		if err != nil {
 			return err
 		}
-		r, err := readReady(c.Data)
-		if err != nil || s.ephemeral {
+		r, ok := running(c.Data)
+		if !ok || s.ephemeral {
 			if c.Port == 0 || c.S3Port == 0 || c.StaticPort == 0 {
 				return errors.New("nothing runs in the data folder, so a free port (0) is not known yet")
 			}
