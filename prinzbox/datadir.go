@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -20,10 +21,14 @@ type dataDir struct {
 	lock      *flock.Flock
 }
 
-const readyFile = "ready.json"
+// Files in the data folder.
+const (
+	readyFile = "ready.json"
+	lockFile  = "lock"
+)
 
 // openDataDir makes the folder if need be and locks it. An empty path means a temporary folder.
-func openDataDir(path string) (*dataDir, error) {
+func openDataDir(ctx context.Context, path string) (*dataDir, error) {
 	if path == "" {
 		tmp, err := os.MkdirTemp("", "prinzbox-")
 		return &dataDir{path: tmp, temporary: true}, err
@@ -35,9 +40,12 @@ func openDataDir(path string) (*dataDir, error) {
 	if err := os.MkdirAll(abs, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot use the data directory %s (--data): %w", path, err)
 	}
-	d := &dataDir{path: abs, lock: flock.New(filepath.Join(abs, "lock"))}
-	ok, err := d.lock.TryLock()
-	if err != nil {
+	d := &dataDir{path: abs, lock: flock.New(filepath.Join(abs, lockFile))}
+	// A moment's patience: `prinzbox env` holds the lock while it looks whether anybody else does.
+	ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	ok, err := d.lock.TryLockContext(ctx, 20*time.Millisecond)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("cannot lock the data directory %s (--data): %w", path, err)
 	}
 	if !ok {
@@ -47,6 +55,7 @@ func openDataDir(path string) (*dataDir, error) {
 		}
 		return nil, fmt.Errorf("the data directory %s is in use by another prinzbox%s: stop that, or choose another directory with --data", path, who)
 	}
+	_ = os.Remove(filepath.Join(abs, readyFile)) // of a process that was killed
 	return d, nil
 }
 
@@ -93,6 +102,20 @@ func readReady(dir string) (r Ready, err error) {
 		return r, err
 	}
 	return r, json.Unmarshal(text, &r)
+}
+
+// running is the ready line of the environment that runs in a folder, if one does. The file alone does not tell: a killed process leaves it.
+func running(dir string) (Ready, bool) {
+	r, err := readReady(dir)
+	if err != nil {
+		return r, false
+	}
+	lock := flock.New(filepath.Join(dir, lockFile))
+	if free, err := lock.TryLock(); free || err != nil {
+		_ = lock.Unlock() // it was held to look
+		return r, false
+	}
+	return r, true
 }
 
 func (d *dataDir) close() error {

@@ -48,7 +48,7 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 			_ = e.Close() // the first error is the one that counts
 		}
 	}()
-	if e.dir, err = openDataDir(e.cfg.Data); err != nil {
+	if e.dir, err = openDataDir(ctx, e.cfg.Data); err != nil {
 		return nil, err
 	}
 	if e.cfg.Data != "" {
