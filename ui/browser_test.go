@@ -3,6 +3,7 @@ package ui_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/prinzbox/prinzbox/registry"
 )
 
 // browser is a headless Chromium that notes every error of the console.
@@ -356,6 +359,15 @@ func TestScreenshots(t *testing.T) {
 	h, experiment, runID := wine(t)
 	b := openBrowser(t)
 	version := "/models/MLF-ElasticnetWineModel-1/versions/1"
+	empty := must[string](t)(h.store.CreateExperiment(t.Context(), registry.NewExperiment{Name: "Nothing yet"}))
+	fill(h, 150)
+	running := must[registry.Run](t)(h.store.CreateRun(t.Context(), registry.NewRun{ExperimentID: "0", Name: "still-going", StartTime: now.UnixMilli() - 5000}))
+	h.do(h.store.LogParam(t.Context(), running.Info.RunID, registry.KeyValue{Key: "a param with quite a long name/and a slash", Value: strings.Repeat("a long value ", 20)}))
+	failed, end := registry.RunFailed, now.UnixMilli()
+	bad := h.run("0", "broken-and-with-a-name-that-goes-on-and-on-and-on-for-a-while", now.Add(-4*time.Second), registry.Batch{})
+	must[registry.RunInfo](t)(h.store.UpdateRun(t.Context(), bad, registry.RunUpdate{Status: &failed, EndTime: &end}))
+	long := strings.Repeat("A model with a long name & <tags> ", 5)
+	h.register(long, strings.Repeat("A description that says much. ", 30), runID)
 	score := func() {
 		b.click(".fields button.main")
 		b.until(`document.querySelector("[data-headline]").textContent !== ""`)
@@ -373,7 +385,14 @@ func TestScreenshots(t *testing.T) {
 		{"models", "/models", nil},
 		{"model", "/models/MLF-ElasticnetWineModel-1", nil},
 		{"version", version, score},
-		{"empty", "/experiments/0", nil},
+		{"empty", "/experiments/" + empty, nil},
+		{"busy", "/experiments/0", nil},
+		{"long", "/models/" + url.PathEscape(long) + "/versions/1", nil},
+		{"mistake", version, func() {
+			b.focus("#f1")
+			b.keys("x" + kb.Enter)
+		}},
+		{"help", "/models", func() { b.press("?", "Slash") }},
 		{"missing", "/nowhere", nil},
 		{"palette", "/models", func() {
 			b.do(chromedp.KeyEvent("k", chromedp.KeyModifiers(kb.ModifierCtrl)))

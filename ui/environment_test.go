@@ -140,6 +140,15 @@ func (h *house) get(path string) (int, string) {
 	return h.send(must[*http.Request](h.t)(http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.server.URL+path, nil)))
 }
 
+// ask gives the head of an answer.
+func (h *house) ask(path string) *http.Response {
+	h.t.Helper()
+	r := must[*http.Request](h.t)(http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.server.URL+path, nil))
+	resp := must[*http.Response](h.t)(h.server.Client().Do(r))
+	h.do(resp.Body.Close())
+	return resp
+}
+
 func (h *house) post(path, form string, header ...string) (int, string) {
 	h.t.Helper()
 	r := must[*http.Request](h.t)(http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.server.URL+path, strings.NewReader(form)))

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"github.com/prinzbox/prinzbox/registry"
 )
 
@@ -101,6 +103,7 @@ type versionView struct {
 	served           bool
 	state            servingState
 	form             tryForm
+	files            templ.SafeURL // of the version, when they lie in its run
 }
 
 func (u *UI) version(r *http.Request) (view, error) {
@@ -130,6 +133,9 @@ func (u *UI) describeVersion(r *http.Request) (versionView, error) {
 		switch {
 		case err == nil:
 			v.run = &run
+			if path, ok := strings.CutPrefix(version.StorageLocation, run.Info.ArtifactURI+"/"); ok {
+				v.files = artifactDirURL(run.Info.RunID, path)
+			}
 		case !registry.IsCode(err, registry.ResourceDoesNotExist): // a run may be gone for good
 			return versionView{}, err
 		}

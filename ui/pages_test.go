@@ -86,7 +86,7 @@ func TestPages(t *testing.T) {
 		{"/models/MLF-ElasticnetWineModel-1", 200, []string{"Version 1", "Version 2", "champion", "served by name"}},
 		{"/models/none", 404, []string{"Registered Model with name=none not found"}},
 		{"/models/MLF-ElasticnetWineModel-1/versions/1", 200, []string{
-			"fixed acidity", `value="0.9978"`, `data-path="/model/MLF-ElasticnetWineModel-1/1/invocations"`, "curl -X POST", "wine-0.9", "champion", "s3://mlflow/1",
+			"fixed acidity", `value="0.9978"`, `data-path="/model/MLF-ElasticnetWineModel-1/1/invocations"`, "curl -X POST", "wine-0.9", "champion", "s3://mlflow/1", "?path=model#artifacts",
 		}},
 		{"/models/MLF-Torch/versions/1", 200, []string{"needs Python"}},
 		{"/models/MLF-ElasticnetWineModel-1/versions/9", 404, []string{"Model Version (name=MLF-ElasticnetWineModel-1, version=9) not found"}},

@@ -10,8 +10,7 @@ import (
 func TestHeaders(t *testing.T) {
 	h := newHouse(t)
 	for _, path := range []string{"/", "/nowhere", "/palette.json", "/assets/x/style.css"} {
-		resp := must[*http.Response](t)(http.Get(h.server.URL + path)) //nolint:noctx // a test's short request
-		h.do(resp.Body.Close())
+		resp := h.ask(path)
 		policy := resp.Header.Get("Content-Security-Policy")
 		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: headers %v", path, resp.Header)
@@ -25,8 +24,7 @@ func TestAssetsAreKeptByHash(t *testing.T) {
 	for _, file := range []string{"style.css", "app.js", "icon.svg"} {
 		found := regexp.MustCompile(`/assets/[0-9a-f]{16}/` + regexp.QuoteMeta(file)).FindString(page)
 		for path, cache := range map[string]string{found: "public, max-age=31536000, immutable", "/assets/0000000000000000/" + file: "no-cache"} {
-			resp := must[*http.Response](t)(http.Get(h.server.URL + path)) //nolint:noctx // a test's short request
-			h.do(resp.Body.Close())
+			resp := h.ask(path)
 			if resp.StatusCode != 200 || resp.Header.Get("Cache-Control") != cache {
 				t.Errorf("%s: status %d, Cache-Control %q", path, resp.StatusCode, resp.Header.Get("Cache-Control"))
 			}
