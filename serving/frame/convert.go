@@ -40,7 +40,7 @@ func notArray(kind string) error {
 	return badInput("Failed to parse input data. This model contains an un-named  model signature which expects a single n-dimensional array or a single value as input, however, an input of type <class '%s'> was found.", kind)
 }
 
-// elementType is the type that numpy is told to convert a field's values to.
+// castColumn converts a column as numpy.array(data, type) does.
 func (field *Field) castColumn(c *Column) error {
 	var err error
 	switch field.Type {
@@ -236,11 +236,10 @@ func convertList(list []any, schema *Schema) (*Frame, error) {
 	c := &f.Columns[0]
 	shape := []int{len(list)}
 	for _, item := range list {
-		if inner, ok := item.([]any); ok {
+		if _, ok := item.([]any); ok {
 			if shape = depth(list); shape == nil {
 				return nil, badInput("setting an array element with a sequence. The requested array has an inhomogeneous shape after 1 dimensions. The detected shape was (%d,) + inhomogeneous part.", len(list))
 			}
-			_ = inner
 			break
 		}
 		if _, ok := item.(Members); ok {
@@ -249,12 +248,10 @@ func convertList(list []any, schema *Schema) (*Frame, error) {
 		c.append(item)
 	}
 	if len(shape) > 1 {
-		want := "2D"
 		if schema != nil && len(schema.Fields) > 0 && schema.Tensor {
-			want = PyTuple(schema.Fields[0].Shape)
-			return nil, schemaErrorf("Shape of input %s does not match expected shape %s.", PyTuple(shape), want)
+			return nil, schemaErrorf("Shape of input %s does not match expected shape %s.", PyTuple(shape), PyTuple(schema.Fields[0].Shape))
 		}
-		return nil, schemaErrorf("Expected %s array, got an array of shape %s instead.", want, PyTuple(shape))
+		return nil, schemaErrorf("Expected 2D array, got an array of shape %s instead.", PyTuple(shape))
 	}
 	if schema == nil || len(schema.Fields) == 0 {
 		return f, nil

@@ -184,6 +184,7 @@ func (s *scanner) word() (any, error) {
 	return nil, s.fail("Expecting value", s.pos)
 }
 
+// words are the literals of JSON and the three that Python adds.
 var words = [...]struct {
 	text  string
 	value any

@@ -175,7 +175,7 @@ func (e *estimator) strings(attr string) []string {
 	return out
 }
 
-// count reads n_features_in_; older releases lack it, then the fallback counts.
+// features reads n_features_in_; older releases lack it, then the fallback counts.
 func (e *estimator) features(fallback int) int {
 	v, ok := e.get("n_features_in_")
 	if !ok {

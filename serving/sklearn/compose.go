@@ -322,6 +322,10 @@ func (ct *columnTransformer) compile(b *builder, in []int) ([]int, error) {
 	if !labels && ct.width >= 0 && len(in) != ct.width {
 		return nil, valueError("X has %d features, but ColumnTransformer is expecting %d features as input.", len(in), ct.width)
 	}
+	width := ct.width
+	if width < 0 {
+		width = len(in)
+	}
 	var missing []string
 	var out []int
 	selected := make([][]int, len(ct.parts))
@@ -329,20 +333,16 @@ func (ct *columnTransformer) compile(b *builder, in []int) ([]int, error) {
 		p := &ct.parts[i]
 		names, at := p.names, p.at
 		if p.slice != nil {
-			at = p.resolve(max(ct.width, len(in)*b2i(ct.width < 0)))
+			at = p.resolve(width)
 		}
 		if names != nil && !byName {
 			return nil, valueError("Specifying the columns using strings is only supported for dataframes.")
 		}
 		for _, k := range at {
-			width := ct.width
-			if width < 0 {
-				width = len(in)
-			}
 			if k < 0 {
 				k += width
 			}
-			if k < 0 || k >= width || labels && k >= len(ct.names) {
+			if k < 0 || k >= width || labels && k >= len(ct.names) || !labels && k >= len(in) {
 				return nil, valueError("ColumnTransformer selects column %d of %d", k, width)
 			}
 			if labels {
@@ -373,13 +373,6 @@ func (ct *columnTransformer) compile(b *builder, in []int) ([]int, error) {
 		out = append(out, part...)
 	}
 	return out, nil
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // resolve lists the places of a slice over n columns.

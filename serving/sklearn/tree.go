@@ -146,7 +146,7 @@ func (f *forest) input(b *builder, in []int) (int, error) {
 
 // readForest reads the trees of a tree, forest or boosting estimator in order; boosting gives the number
 // of trees a round.
-func readForest(l *loader, e *estimator) (f *forest, perRound int) {
+func readForest(e *estimator) (f *forest, perRound int) {
 	f = &forest{name: e.name, names: e.strings("feature_names_in_"), allowNaN: true}
 	f.features = e.features(-1)
 	if f.features < 0 {
@@ -288,8 +288,8 @@ type treeRegressor struct {
 	boost *boost
 }
 
-func loadTreeRegressor(l *loader, e *estimator, _ int) (predictor, error) {
-	f, perRound := readForest(l, e)
+func loadTreeRegressor(_ *loader, e *estimator, _ int) (predictor, error) {
+	f, perRound := readForest(e)
 	m := &treeRegressor{forest: f}
 	if e.err == nil && f.width != 1 {
 		e.fail("trees of several outputs are not supported")
@@ -340,12 +340,12 @@ type treeClassifier struct {
 
 func (*treeClassifier) prober() {}
 
-func loadTreeClassifier(l *loader, e *estimator, _ int) (predictor, error) {
+func loadTreeClassifier(_ *loader, e *estimator, _ int) (predictor, error) {
 	m := &treeClassifier{labels: readLabels(e, "classes_")}
 	if e.err != nil {
 		return nil, e.err
 	}
-	f, perRound := readForest(l, e)
+	f, perRound := readForest(e)
 	m.forest = f
 	if e.err != nil {
 		return nil, e.err
