@@ -1,0 +1,225 @@
+package frame
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// table reads the data of a split. The first error is about the table, the second about the JSON.
+func (s *scanner) table(f *Frame) (problem, syntax error) {
+	if s.peek() != '[' {
+		v, err := s.value(2)
+		return fmt.Errorf("data is of type %s, want a list of rows", pyType(v)), err
+	}
+	start := s.pos
+	err := s.rows(f, false)
+	if errors.Is(err, errNested) {
+		// Not rows: pandas takes a list of scalars as one column.
+		s.pos = start
+		v, err := s.value(2)
+		if err != nil {
+			return nil, err
+		}
+		*f = Frame{scalars: true, Columns: []Column{{Name: "0", Positional: true}}}
+		for _, item := range v.([]any) {
+			if _, ok := item.([]any); ok {
+				return errors.New("data mixes rows and values"), nil
+			}
+			if _, ok := item.(Members); ok {
+				return errors.New("data holds dictionaries; send them as dataframe_records"), nil
+			}
+			f.Columns[0].append(item)
+			f.Rows++
+		}
+		return nil, nil
+	}
+	return nil, err
+}
+
+// rows reads a list of lists of scalars. strict refuses deeper values and uneven rows with errNested;
+// otherwise they become objects and missing values as in pandas.
+func (s *scanner) rows(f *Frame, strict bool) error {
+	err := s.array(func(i int) error {
+		if s.peek() != '[' {
+			return errNested
+		}
+		start, width := s.pos, 0
+		err := s.array(func(j int) error {
+			width++
+			if j >= len(f.Columns) {
+				if strict && i > 0 {
+					return errNested
+				}
+				f.addColumn(i)
+			}
+			return s.cell(&f.Columns[j], strict)
+		})
+		if err != nil {
+			return err
+		}
+		f.Rows++
+		if width < len(f.Columns) {
+			if strict {
+				return errNested
+			}
+			for j := width; j < len(f.Columns); j++ {
+				f.Columns[j].appendNull()
+			}
+		}
+		if i == 0 {
+			f.reserve((len(s.data)-s.pos)/(s.pos-start+1) + 2)
+		}
+		return nil
+	})
+	return err
+}
+
+func (f *Frame) addColumn(nulls int) {
+	if f.Columns == nil {
+		f.Columns = make([]Column, 0, 16)
+	}
+	f.Columns = append(f.Columns, Column{Name: strconv.Itoa(len(f.Columns)), Positional: true})
+	c := &f.Columns[len(f.Columns)-1]
+	for range nulls {
+		c.appendNull()
+	}
+}
+
+// reserve makes room for n rows in number columns at once.
+func (f *Frame) reserve(n int) {
+	if n <= 2 {
+		return
+	}
+	ints, floats := 0, 0
+	for i := range f.Columns {
+		switch f.Columns[i].Kind {
+		case Int:
+			ints++
+		case Float:
+			floats++
+		}
+	}
+	wholes, reals := make([]int64, ints*n), make([]float64, floats*n)
+	for i := range f.Columns {
+		switch c := &f.Columns[i]; c.Kind {
+		case Int:
+			c.Ints, wholes = append(wholes[:0:n], c.Ints...), wholes[n:]
+		case Float:
+			c.Floats, reals = append(reals[:0:n], c.Floats...), reals[n:]
+		}
+	}
+}
+
+// cell reads one value into a column.
+func (s *scanner) cell(c *Column, strict bool) error {
+	switch b := s.peek(); b {
+	case '"':
+		t, err := s.text()
+		if err == nil {
+			c.appendString(t)
+		}
+		return err
+	case 't', 'f', 'n', 'N', 'I', '[', '{':
+		if strict && (b == '[' || b == '{') {
+			return errNested
+		}
+		v, err := s.value(3)
+		if err == nil {
+			c.append(v)
+		}
+		return err
+	case '-':
+		if s.pos+1 < len(s.data) && s.data[s.pos+1] == 'I' {
+			v, err := s.word()
+			if err == nil {
+				c.append(v)
+			}
+			return err
+		}
+	}
+	n, err := s.number()
+	switch {
+	case err != nil:
+		return err
+	case n.whole:
+		c.appendInt(n.i)
+	default:
+		c.appendFloat(n.f)
+	}
+	return nil
+}
+
+// records reads a list of dictionaries, or of rows, into columns in order of appearance.
+func (s *scanner) records(f *Frame) error {
+	start := s.pos
+	if s.pos++; s.peek() != '{' && s.peek() != ']' {
+		s.pos = start
+		problem, err := s.table(f)
+		if err == nil && problem != nil {
+			err = badInput("Provided dataframe_records field is not a valid dataframe representation in 'records' format. Error: '%v'", problem)
+		}
+		return err
+	}
+	s.pos = start
+	places := map[string]int{}
+	var wrong any
+	bad := false
+	err := s.array(func(i int) error {
+		if s.peek() != '{' {
+			v, err := s.value(2)
+			wrong, bad = v, true
+			return err
+		}
+		next := 0
+		err := s.object(func(key string) error {
+			at := next
+			if at >= len(f.Columns) || f.Columns[at].Name != key {
+				place, ok := places[key]
+				if !ok {
+					place = len(f.Columns)
+					places[key] = place
+					f.addColumn(i)
+					c := &f.Columns[place]
+					c.Name, c.Positional = key, false
+				}
+				at = place
+			}
+			next = at + 1
+			c := &f.Columns[at]
+			if c.Len() > i { // a repeated key: its last value counts
+				return s.replaceLast(c)
+			}
+			return s.cell(c, false)
+		})
+		if err != nil {
+			return err
+		}
+		f.Rows++
+		for j := range f.Columns {
+			if f.Columns[j].Len() < f.Rows {
+				f.Columns[j].appendNull()
+			}
+		}
+		return nil
+	})
+	if err == nil && bad {
+		err = badInput("Provided dataframe_records field is not a valid dataframe representation in 'records' format. Error: 'a record is of type %s, want a dictionary'", pyType(wrong))
+	}
+	return err
+}
+
+func (s *scanner) replaceLast(c *Column) error {
+	v, err := s.value(3)
+	if err != nil {
+		return err
+	}
+	c.toObject()
+	objects := c.Objects
+	objects[len(objects)-1] = v
+	*c = Column{Name: c.Name, Positional: c.Positional}
+	for _, o := range objects {
+		c.append(o)
+	}
+	return nil
+}
