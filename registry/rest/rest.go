@@ -112,6 +112,8 @@ func (a *API) Mount(r gin.IRouter) {
 		}
 	}
 	r.GET("/version", func(c *gin.Context) { c.String(http.StatusOK, a.cfg.Version) })
+	r.GET("/graphql", a.serveGraphQL)
+	r.POST("/graphql", a.serveGraphQL)
 	r.GET("/get-artifact", func(c *gin.Context) { a.getArtifact(c) })
 	r.GET("/model-versions/get-artifact", func(c *gin.Context) { a.getVersionArtifact(c) })
 }
