@@ -79,6 +79,28 @@ func fillOne(h *house, i int) error {
 	return h.store.LogBatch(ctx, r.Info.RunID, batch)
 }
 
+// BenchmarkRunPage is the server's time for a run with 12 metrics of 1,000 points each.
+func BenchmarkRunPage(b *testing.B) {
+	h := newHouse(b)
+	var batch registry.Batch
+	for n := range 12 {
+		for step := range int64(1000) {
+			batch.Metrics = append(batch.Metrics, registry.Metric{Key: fmt.Sprintf("metric%02d", n), Step: step, Timestamp: now.UnixMilli() + step, Value: registry.Float(step%97) / 97})
+		}
+	}
+	id := h.run("0", "long", now, batch)
+	gui := ui.New(ui.Config{Store: h.store, Scoring: h.model, Artifacts: h.files, Environment: h.environment, Clock: func() time.Time { return now }})
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		gui.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/runs/"+id, nil))
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code)
+		}
+		b.ReportMetric(float64(w.Body.Len())/1024, "KiB")
+	}
+}
+
 // BenchmarkHome is the server's time for the home page with 2,000 runs and three models.
 func BenchmarkHome(b *testing.B) {
 	h, _, _ := wine(b)

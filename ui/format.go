@@ -22,6 +22,14 @@ func number(v registry.Float) string {
 
 func fullNumber(v registry.Float) string { return strconv.FormatFloat(float64(v), 'g', -1, 64) }
 
+// shortNumber shows a number as metrics are shown, and cuts any other text.
+func shortNumber(s string) string {
+	if f, err := strconv.ParseFloat(s, 64); err == nil {
+		return number(registry.Float(f))
+	}
+	return shorten(s, 24)
+}
+
 func bytesText(n int64) string {
 	switch {
 	case n < 1024:

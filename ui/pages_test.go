@@ -64,7 +64,7 @@ func TestPages(t *testing.T) {
 	}{
 		{"/", 200, []string{
 			"keeps nothing", "connection refused", "mlflow-secret", "export MLFLOW_TRACKING_URI=" + h.server.URL, "MLF-FraudDetection-3",
-			`<span class="answer">139.0876</span>`, "The flavour pytorch needs Python", "wine-0.9", "Test experiment 1", "prinzbox 0.1.0",
+			`<span class="answer" title="139.0876">139.088</span>`, "The flavour pytorch needs Python", "wine-0.9", "Test experiment 1", "prinzbox 0.1.0",
 		}},
 		{"/experiments", 200, []string{"Test experiment 1", "Elastic net on red wine.", "s3://mlflow/1", "team: cellar", "Default", "2 experiments"}},
 		{"/experiments?filter=name+%3D+%27Default%27", 200, []string{"1 experiment<"}},
