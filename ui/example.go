@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"strings"
 )
 
 // exampleBody turns an input example, in any of the forms that MLflow's clients have kept it, into a request.
@@ -153,7 +152,7 @@ func floatJSON(f float64) string {
 func compactJSON(text string) (string, error) {
 	var b bytes.Buffer
 	if err := json.Compact(&b, []byte(text)); err != nil {
-		return "", errors.New("Not JSON: " + strings.TrimPrefix(err.Error(), "json: ") + ".")
+		return "", err
 	}
 	return b.String(), nil
 }

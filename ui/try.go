@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -138,9 +137,9 @@ func (f *tryForm) body() (body string, ok bool) {
 		if field.optional && field.value == "" {
 			continue
 		}
-		v, err := field.json()
-		if err != nil {
-			field.problem, ok = err.Error(), false
+		v, problem := field.json()
+		if problem != "" {
+			field.problem, ok = problem, false
 			continue
 		}
 		names, values = append(names, quote(field.name)), append(values, v)
@@ -150,9 +149,9 @@ func (f *tryForm) body() (body string, ok bool) {
 		if field.value == "" {
 			continue
 		}
-		v, err := field.json()
-		if err != nil {
-			field.problem, ok = err.Error(), false
+		v, problem := field.json()
+		if problem != "" {
+			field.problem, ok = problem, false
 			continue
 		}
 		params = append(params, quote(field.name)+":"+v)
@@ -168,38 +167,42 @@ func (f *tryForm) body() (body string, ok bool) {
 	return body + "}", ok
 }
 
-// json is the field's value in a request; an empty one that is no text is null.
-func (f tryField) json() (string, error) {
+// json is the field's value in a request, or what is wrong with it. An empty one that is no text is null.
+func (f tryField) json() (value, problem string) {
 	text := strings.TrimSpace(f.value)
 	if f.kind == kindText {
-		return quote(f.value), nil
+		return quote(f.value), ""
 	}
 	if text == "" {
-		return "null", nil
+		return "null", ""
 	}
 	switch f.kind {
 	case kindNumber:
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil || strings.ContainsAny(text, "_xXnN") {
-			return "", errors.New("Not a number: write it like 7.4 or 1e-3.")
+			return "", "Not a number: write it like 7.4 or 1e-3."
 		}
-		return floatJSON(n), nil
+		return floatJSON(n), ""
 	case kindInteger:
 		if strings.Trim(strings.TrimPrefix(text, "-"), "0123456789") != "" || text == "-" {
-			return "", errors.New("Not a whole number: write it like 42.")
+			return "", "Not a whole number: write it like 42."
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return "", errors.New("This number does not fit 64 bits.")
+			return "", "This number does not fit 64 bits."
 		}
-		return strconv.FormatInt(n, 10), nil
+		return strconv.FormatInt(n, 10), ""
 	case kindBoolean:
 		if text != "true" && text != "false" {
-			return "", errors.New("Not a boolean: write true or false.")
+			return "", "Not a boolean: write true or false."
 		}
-		return text, nil
+		return text, ""
 	}
-	return compactJSON(text)
+	compact, err := compactJSON(text)
+	if err != nil {
+		return "", "Not JSON: " + err.Error() + "."
+	}
+	return compact, ""
 }
 
 // try scores the form of a browser without JavaScript and shows the page with the answer.
