@@ -50,7 +50,7 @@ func openBrowser(t testing.TB) *browser {
 		}
 		t.Skip(how)
 	}
-	profile, err := os.MkdirTemp("", "prinzbox-chromium-")
+	profile, err := os.MkdirTemp("", "prinzbox-chromium-") //nolint:usetesting // the browser may write a moment longer, and a TempDir that cannot be removed fails the test
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,8 +83,10 @@ func (h *house) environment() ui.Environment {
 		Services: []ui.Service{
 			{Name: "MLflow", Purpose: "Tracking, registry, artifacts, scoring and these pages", URL: h.server.URL, Check: func(context.Context) error { return nil }},
 			{Name: "S3", Purpose: "Files of runs and models, path style and virtual host", URL: "http://127.0.0.1:9000"},
-			{Name: "Static values", Purpose: "Constants for Prinz's proxy samples", URL: "http://127.0.0.1:4242",
-				Check: func(context.Context) error { return errors.New("connection refused") }},
+			{
+				Name: "Static values", Purpose: "Constants for Prinz's proxy samples", URL: "http://127.0.0.1:4242",
+				Check: func(context.Context) error { return errors.New("connection refused") },
+			},
 		},
 	}
 }

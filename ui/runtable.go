@@ -133,7 +133,7 @@ func chooseColumns(runs []registry.Run, l listing) []column {
 			} else {
 				c.wanted = !strings.HasPrefix(k, "system/") && shown < defaultColumns
 			}
-			c.shown = c.wanted && !(l.differ && len(runs) > 1 && constant(runs, c))
+			c.shown = c.wanted && (!l.differ || len(runs) < 2 || !constant(runs, c))
 			if c.shown {
 				shown++
 			}

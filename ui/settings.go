@@ -33,8 +33,11 @@ func clientSettings(env Environment, models []modelCard) []setting {
 func shellSettings(env Environment) string {
 	var b strings.Builder
 	for _, line := range [][2]string{
-		{"MLFLOW_TRACKING_URI", env.TrackingURI}, {"MLFLOW_S3_ENDPOINT_URL", env.S3Endpoint}, {"AWS_ACCESS_KEY_ID", env.AccessKey},
-		{"AWS_SECRET_ACCESS_KEY", env.SecretKey}, {"AWS_DEFAULT_REGION", env.Region},
+		{"MLFLOW_TRACKING_URI", env.TrackingURI},
+		{"MLFLOW_S3_ENDPOINT_URL", env.S3Endpoint},
+		{"AWS_ACCESS_KEY_ID", env.AccessKey},
+		{"AWS_SECRET_ACCESS_KEY", env.SecretKey},
+		{"AWS_DEFAULT_REGION", env.Region},
 	} {
 		if line[1] != "" {
 			b.WriteString("export " + line[0] + "=" + shellQuote(line[1]) + "\n")

@@ -23,7 +23,6 @@ type tryForm struct {
 	showRaw bool   // the raw form is the one to use
 	curl    string
 	result  *tryResult
-	problem string // of the raw body
 }
 
 // Kinds of fields; the script builds a body by the same names.

@@ -57,7 +57,11 @@ func TestTryWithoutScript(t *testing.T) {
 func TestFieldsOfAllTypes(t *testing.T) {
 	h, _, runID := wine(t)
 	h.model.fields = []ui.Field{
-		{Name: "d", Type: "double"}, {Name: "l", Type: "long"}, {Name: "b", Type: "boolean"}, {Name: `s"<'`, Type: "string"}, {Name: "a", Type: "Array(double)"},
+		{Name: "d", Type: "double"},
+		{Name: "l", Type: "long"},
+		{Name: "b", Type: "boolean"},
+		{Name: `s"<'`, Type: "string"},
+		{Name: "a", Type: "Array(double)"},
 		{Name: "o", Type: "double", Optional: true},
 	}
 	h.register("all", "", runID)
