@@ -322,6 +322,21 @@ func TestBrowser(t *testing.T) {
 		b.noErrors("keys")
 	})
 
+	t.Run("links of MLflow's own UI", func(t *testing.T) {
+		b.t = t
+		for hash, path := range map[string]string{
+			"#/experiments/" + experiment + "/runs/" + runID: "/runs/" + runID,
+			"#/experiments/" + experiment + "?searchFilter=": "/experiments/" + experiment,
+			"#/models/MLF-FraudDetection-3/versions/1":       "/models/MLF-FraudDetection-3/versions/1",
+			"#/models": "/models",
+		} {
+			b.open("about:blank") // a hash alone is no new page
+			b.do(chromedp.Navigate(h.server.URL + "/" + hash))
+			b.until(`location.pathname === "` + path + `" && document.readyState === "complete"`)
+		}
+		b.noErrors("links")
+	})
+
 	t.Run("copy", func(t *testing.T) {
 		b.t = t
 		b.open(h.server.URL + "/")

@@ -41,7 +41,7 @@ func wine(t testing.TB) (h *house, experiment, runID string) {
 	h.register("MLF-ElasticnetWineModel-1", "Trained again with alpha 0.9.", runID)
 	h.do(h.store.SetAlias(t.Context(), "MLF-ElasticnetWineModel-1", "champion", "1"))
 	h.register("MLF-FraudDetection-3", "Tells fraudulent payments from honest ones.", runID)
-	h.model.problems["MLF-Torch"] = "The flavour pytorch needs Python, and none was found on PATH."
+	h.model.problems["MLF-Torch"] = "The flavor pytorch needs Python, and none was found on PATH."
 	h.register("MLF-Torch", "A model that no engine here can read.", runID)
 	return h, experiment, runID
 }
@@ -64,7 +64,7 @@ func TestPages(t *testing.T) {
 	}{
 		{"/", 200, []string{
 			"keeps nothing", "connection refused", "mlflow-secret", "export MLFLOW_TRACKING_URI=" + h.server.URL, "MLF-FraudDetection-3",
-			`<span class="answer" title="139.0876">139.088</span>`, "The flavour pytorch needs Python", "wine-0.9", "Test experiment 1", "prinzbox 0.1.0",
+			`<span class="answer" title="139.0876">139.088</span>`, "The flavor pytorch needs Python", "wine-0.9", "Test experiment 1", "prinzbox 0.1.0",
 		}},
 		{"/experiments", 200, []string{"Test experiment 1", "Elastic net on red wine.", "s3://mlflow/1", "team: cellar", "Default", "2 experiments"}},
 		{"/experiments?filter=name+%3D+%27Default%27", 200, []string{"1 experiment<"}},

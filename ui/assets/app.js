@@ -5,6 +5,17 @@ const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const say = (text) => { $("#said").textContent = text; };
 
+// MLflow's clients print links of MLflow's own UI, as /#/experiments/1/runs/ID: they lead to the same thing here.
+function follow() {
+  if (location.pathname !== "/" || !location.hash.startsWith("#/")) return;
+  const [kind, id, sub, subID] = location.hash.slice(2).split("?")[0].split("/");
+  if (kind === "experiments" && sub === "runs" && subID) location.replace(`/runs/${subID}`);
+  else if (kind === "models" && sub === "versions" && subID) location.replace(`/models/${id}/versions/${subID}`);
+  else if (["experiments", "models"].includes(kind)) location.replace(`/${kind}${id ? `/${id}` : ""}`);
+}
+follow();
+addEventListener("hashchange", follow);
+
 // Copy buttons.
 async function copyText(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
