@@ -113,6 +113,26 @@ func TestStatementCacheEviction(t *testing.T) {
 	wg.Wait()
 }
 
+// More readers than connections, with statements that are new to some: nobody waits for a connection while keeping the
+// cache from the one who holds it.
+func TestManyReadersOfNewStatements(t *testing.T) {
+	for range 30 {
+		db := open(t, filepath.Join(t.TempDir(), "x.db"))
+		var wg sync.WaitGroup
+		for g := range 16 {
+			wg.Go(func() {
+				for i := range 20 {
+					var n int
+					if err := db.Read().QueryRowContext(t.Context(), fmt.Sprintf("SELECT %d", (i+g)%20)).Scan(&n); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
 func TestMigrate(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.db")
 	db := open(t, file)

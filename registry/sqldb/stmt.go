@@ -17,57 +17,103 @@ type preparer interface {
 type cached struct {
 	on preparer
 
-	// mu is held for reading while a statement starts, so that an evicted one is never closed under a caller. Rows
-	// still being read keep their statement open themselves.
-	mu    sync.RWMutex
-	stmts map[string]*sql.Stmt
+	// mu is never held while a statement runs or is prepared: that may wait for a connection, whose holder may wait here.
+	mu    sync.Mutex
+	stmts map[string]*statement
+}
+
+// statement counts the callers that are about to start it, so that an evicted one is not closed under them. Rows still
+// being read keep it open themselves.
+type statement struct {
+	*sql.Stmt
+	callers int
+	evicted bool
 }
 
 const maxStatements = 512
 
 func newCached(on preparer) *cached {
-	return &cached{on: on, stmts: map[string]*sql.Stmt{}}
+	return &cached{on: on, stmts: map[string]*statement{}}
 }
 
 // with calls fn with the prepared statement of a text.
 func (c *cached) with(ctx context.Context, query string, fn func(*sql.Stmt)) error {
-	c.mu.RLock()
-	s, ok := c.stmts[query]
-	if ok {
-		defer c.mu.RUnlock()
-		fn(s)
-		return nil
-	}
-	c.mu.RUnlock()
-	// Prepared for the pool's life, not for this request's.
-	s, err := c.on.PrepareContext(context.WithoutCancel(ctx), query)
+	s, err := c.acquire(ctx, query)
 	if err != nil {
 		return err
 	}
-	fn(s)
+	defer c.release(s)
+	fn(s.Stmt)
+	return nil
+}
+
+func (c *cached) acquire(ctx context.Context, query string) (*statement, error) {
+	if s := c.find(query); s != nil {
+		return s, nil
+	}
+	// Prepared for the pool's life, not for this request's.
+	prepared, err := c.on.PrepareContext(context.WithoutCancel(ctx), query)
+	if err != nil {
+		return nil, err
+	}
+	s, unused := c.add(query, prepared)
+	if unused != nil {
+		err = unused.Close()
+	}
+	return s, err
+}
+
+func (c *cached) find(query string) *statement {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.stmts[query]; ok { // another caller was faster
-		return s.Close()
+	s := c.stmts[query]
+	if s != nil {
+		s.callers++
+	}
+	return s
+}
+
+// add makes a statement known and returns one to close, if any: the given one when another caller was faster, or one that
+// gives way to it.
+func (c *cached) add(query string, prepared *sql.Stmt) (s *statement, unused *sql.Stmt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.stmts[query]; s != nil {
+		s.callers++
+		return s, prepared
 	}
 	if len(c.stmts) >= maxStatements {
 		for q, old := range c.stmts { // any one: map order is random enough
 			delete(c.stmts, q)
-			_ = old.Close()
+			if old.evicted = true; old.callers == 0 {
+				unused = old.Stmt
+			}
 			break
 		}
 	}
+	s = &statement{Stmt: prepared, callers: 1}
 	c.stmts[query] = s
-	return nil
+	return s, unused
+}
+
+func (c *cached) release(s *statement) {
+	c.mu.Lock()
+	s.callers--
+	unused := s.evicted && s.callers == 0
+	c.mu.Unlock()
+	if unused {
+		_ = s.Close()
+	}
 }
 
 func (c *cached) close() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range c.stmts {
+	stmts := c.stmts
+	c.stmts = map[string]*statement{}
+	c.mu.Unlock()
+	for _, s := range stmts {
 		_ = s.Close()
 	}
-	clear(c.stmts)
 }
 
 func (c *cached) ExecContext(ctx context.Context, query string, args ...any) (res sql.Result, err error) {
