@@ -48,7 +48,6 @@ const (
 	codeBadDigest          = "BadDigest"
 	codeBucketExists       = "BucketAlreadyOwnedByYou"
 	codeBucketNotEmpty     = "BucketNotEmpty"
-	codeChecksumMismatch   = "XAmzContentChecksumMismatch"
 	codeEntityTooLarge     = "EntityTooLarge"
 	codeEntityTooSmall     = "EntityTooSmall"
 	codeIncompleteBody     = "IncompleteBody"

@@ -30,7 +30,7 @@ type ObjectInfo struct {
 	// writes it: base64, with -N when it is of the parts' checksums.
 	ChecksumType, Checksum string
 	// Headers are those of Content-Type, Content-Encoding, Content-Disposition, Content-Language, Cache-Control and
-	// Expires that were stored; Metadata is x-amz-meta-* without that prefix, in lower case.
+	// Expires that were stored; Metadata is x-amz-meta-* without that prefix, in lower case. They must not be changed.
 	Headers, Metadata map[string]string
 
 	content int64
@@ -170,7 +170,8 @@ func (s *Store) setObject(ctx context.Context, tx Querier, info *ObjectInfo, old
 
 // Stat describes an object. Errors: NoSuchBucket, NoSuchKey.
 func (s *Store) Stat(ctx context.Context, bucket, key string) (ObjectInfo, error) {
-	return stat(ctx, s.db.Read(), bucket, key)
+	found, err := s.row(ctx, bucket, key)
+	return found.info, err
 }
 
 func stat(ctx context.Context, q Querier, bucket, key string) (ObjectInfo, error) {

@@ -54,23 +54,37 @@ func (s *Store) Open(ctx context.Context, bucket, key string) (*ObjectReader, er
 }
 
 func (s *Store) open(ctx context.Context, bucket, key string) (*ObjectReader, error) {
-	q := s.db.Read()
-	r := &ObjectReader{ObjectInfo: ObjectInfo{Bucket: bucket, Key: key}, release: func() {}}
-	var modified int64
-	var headers, metadata string
-	var file sql.NullString
-	var data []byte
-	err := q.QueryRowContext(ctx, `SELECT o.content, o.size, o.etag, o.modified, o.sum_type, o.sum, o.headers, o.metadata, c.file, c.data
-		FROM artifact_objects o JOIN artifact_contents c ON c.id = o.content WHERE o.bucket = ? AND o.key = ?`, bucket, []byte(key)).
-		Scan(&r.content, &r.Size, &r.ETag, &modified, &r.ChecksumType, &r.Checksum, &headers, &metadata, &file, &data)
+	found, err := s.row(ctx, bucket, key)
 	if err != nil {
-		return nil, missing(ctx, q, err, bucket, key)
+		return nil, err
 	}
-	r.decode(modified, headers, metadata)
-	if r.source, r.release, err = s.openContent(ctx, r.content, file, data, r.Size); err != nil {
+	r := &ObjectReader{ObjectInfo: found.info}
+	if r.source, r.release, err = s.openContent(ctx, r.content, found.file, found.data, r.Size); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// row reads an object's row, or remembers it.
+func (s *Store) row(ctx context.Context, bucket, key string) (row, error) {
+	generation, name := s.Generation(), objectName{bucket, key}
+	if found, ok := s.rows.get(generation, name); ok {
+		return found, nil
+	}
+	q := s.db.Read()
+	found := row{info: ObjectInfo{Bucket: bucket, Key: key}}
+	info := &found.info
+	var modified int64
+	var headers, metadata string
+	err := q.QueryRowContext(ctx, `SELECT o.content, o.size, o.etag, o.modified, o.sum_type, o.sum, o.headers, o.metadata, c.file, c.data
+		FROM artifact_objects o JOIN artifact_contents c ON c.id = o.content WHERE o.bucket = ? AND o.key = ?`, bucket, []byte(key)).
+		Scan(&info.content, &info.Size, &info.ETag, &modified, &info.ChecksumType, &info.Checksum, &headers, &metadata, &found.file, &found.data)
+	if err != nil {
+		return row{}, missing(ctx, q, err, bucket, key)
+	}
+	info.decode(modified, headers, metadata)
+	s.rows.put(generation, name, found)
+	return found, nil
 }
 
 // openContent opens the bytes of a content, holding its files in place until release is called.

@@ -77,6 +77,7 @@ type Store struct {
 	// leftovers never meets a file whose row is about to be committed.
 	epoch string
 	pins  pins
+	rows  rowCache
 
 	generation atomic.Uint64
 	stop       context.CancelFunc
