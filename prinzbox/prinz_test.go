@@ -180,6 +180,11 @@ func TestPrinzGetsRuns(t *testing.T) {
 // newRun makes an experiment with a run in it and returns their ids.
 func newRun(t testing.TB, env *prinzbox.Env, name string) (experiment, run string) {
 	t.Helper()
+	return newRunAt(t, env.TrackingURI(), name)
+}
+
+func newRunAt(t testing.TB, uri, name string) (experiment, run string) {
+	t.Helper()
 	var made struct {
 		ID  string `json:"experiment_id"`
 		Run struct {
@@ -195,7 +200,7 @@ func newRun(t testing.TB, env *prinzbox.Env, name string) (experiment, run strin
 		if made.ID != "" {
 			body = fmt.Sprintf(body, made.ID)
 		}
-		a := call(t, "POST", env.TrackingURI()+"/api/2.0/mlflow/"+step.path, body)
+		a := call(t, "POST", uri+"/api/2.0/mlflow/"+step.path, body)
 		if err := json.Unmarshal([]byte(a.body), &made); err != nil || a.status != 200 {
 			t.Fatalf("%s: %d %s %v", step.path, a.status, a.body, err)
 		}
