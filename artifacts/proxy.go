@@ -17,6 +17,8 @@ type ProxyConfig struct {
 	WriteError func(w http.ResponseWriter, status int, code, message string)
 	// Log defaults to no log.
 	Log *slog.Logger
+	// Signer makes URLs of the S3 server for a client that sent this request; not ok if none of them would reach it. nil: there are none.
+	Signer func(r *http.Request) (s Signer, ok bool)
 }
 
 type proxy struct {
@@ -24,13 +26,15 @@ type proxy struct {
 	fail  func(w http.ResponseWriter, status int, code, message string)
 	log   *slog.Logger
 	files *FileServer
+	// signer is nil where there are no presigned URLs.
+	signer func(r *http.Request) (Signer, bool)
 }
 
 // NewProxy serves MLflow's artifact proxy (contract/artifacts.md, section 1). It is mounted where /api/2.0/mlflow-artifacts and
 // /ajax-api/2.0/mlflow-artifacts have been cut off the path, so that it sees /artifacts/…; both URL.Path and, if set, URL.RawPath
 // must be cut.
 func NewProxy(repo Repo, c ProxyConfig) http.Handler {
-	p := &proxy{repo: repo, fail: c.WriteError, log: c.Log}
+	p := &proxy{repo: repo, fail: c.WriteError, log: c.Log, signer: c.Signer}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -51,9 +55,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case area == "artifacts":
 		p.file(w, r, raw)
 	case area == "mpu" && r.Method == http.MethodPost:
-		p.fail(w, http.StatusNotImplemented, "NOT_IMPLEMENTED", "Multipart upload is not supported for the current artifact repository")
+		p.multipart(w, r, raw)
 	case area == "presigned" && r.Method == http.MethodGet:
-		p.fail(w, http.StatusNotImplemented, "NOT_IMPLEMENTED", "Multipart download is not supported for the current artifact repository")
+		p.presigned(w, r, raw)
 	default:
 		p.fail(w, http.StatusNotFound, "ENDPOINT_NOT_FOUND", "The artifact proxy serves /artifacts, /mpu and /presigned.")
 	}

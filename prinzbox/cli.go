@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
@@ -126,6 +127,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.fraudData, "fraud-data", "", "train the fraud model on this BankSim CSV `file` instead of the synthetic payments")
 	f.StringVar(&c.DefaultArtifactRoot, "default-artifact-root", d.DefaultArtifactRoot, "artifact location of new experiments, for example s3://mlflow")
 	f.StringVar(&c.ArtifactsDestination, "artifacts-destination", d.ArtifactsDestination, "where mlflow-artifacts: locations lie: a folder, or s3://BUCKET/PREFIX of this server")
+	f.StringVar(&c.MLflowUI, "mlflow-ui", "", "serve MLflow's own UI too, under /mlflow-ui/: the `folder` mlflow/server/js/build of an installed MLflow, or auto for that of the active Python")
+	f.StringVar(&c.S3PublicURL, "s3-public-url", "", "base `URL` of the S3 store as clients reach it, where that is not this host and --s3-port (behind a proxy or a port map)")
 	f.StringSliceVar(&c.AllowedHosts, "allowed-hosts", nil, "host `names` under which requests are taken, beside loopback and private addresses; * is a wildcard")
 	f.StringSliceVar(&c.AllowedOrigins, "cors-allowed-origins", nil, "`origins` of web pages elsewhere that may call; * is a wildcard")
 	f.StringVar(&c.Bucket, "bucket", d.Bucket, "bucket made at start")
@@ -166,6 +169,9 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 		c.Data = ""
 	} else if c.Data == "" {
 		return c, usageError{errors.New("--data: name a folder, or use --ephemeral to keep nothing")}
+	}
+	if u, err := url.Parse(c.S3PublicURL); c.S3PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "") {
+		return c, usageError{fmt.Errorf("--s3-public-url %s: write http://HOST:PORT", c.S3PublicURL)}
 	}
 	switch c.Durability = sqldb.Durability(s.durability); c.Durability {
 	case "", sqldb.DurabilityNormal, sqldb.DurabilityFull, sqldb.DurabilityOff:
@@ -253,6 +259,9 @@ func announce(cmd *cobra.Command, env *Env, readyFile string, human bool, took t
 		}
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "ready in %.2f s, %s\n  MLflow and GUI  %s\n  S3              %s  (%s / %s, bucket %s)\n  static values   %s/static/int …\n",
 			took.Seconds(), kept, r.GUIURL, r.S3Endpoint, r.AccessKey, r.SecretKey, r.Bucket, r.StaticURL)
+		if r.MLflowUIURL != "" {
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "  MLflow's UI     %s\n", r.MLflowUIURL)
+		}
 	}
 	if readyFile != "" {
 		if err := writeReadyFile(readyFile, r); err != nil {

@@ -51,6 +51,13 @@ type Config struct {
 	// ArtifactsDestination is where mlflow-artifacts: locations lie: a folder on disk, or s3://BUCKET/PREFIX of the environment's own store.
 	// Empty means s3://<Bucket>, so that both addresses lead to the same objects.
 	ArtifactsDestination string
+	// MLflowUI is the folder of MLflow's own UI (mlflow/server/js/build of an installed MLflow), served under /mlflow-ui/; "auto" finds that of
+	// the active Python. Empty means that it is not served.
+	MLflowUI string
+	// S3PublicURL is the base URL under which clients reach the S3 store, for the URLs that let them move large artifacts there themselves. Empty
+	// means the host name of their request and S3Port; a client that comes by another port than Port (a proxy, a container's port map) then
+	// gets no such URLs, and its artifacts go through the main port.
+	S3PublicURL string
 	// Durability is what a write survives; empty means normal, or off when nothing is kept.
 	Durability sqldb.Durability
 	// Bucket is made at start. AccessKey and SecretKey open the S3 store. Empty means the defaults above.
@@ -132,6 +139,7 @@ type Ready struct {
 	GUIURL      string   `json:"gui_url"`
 	S3Endpoint  string   `json:"s3_endpoint"`
 	StaticURL   string   `json:"static_url"`
+	MLflowUIURL string   `json:"mlflow_ui_url,omitempty"` // of MLflow's own UI, where it is served
 	Bucket      string   `json:"bucket"`
 	AccessKey   string   `json:"access_key"`
 	SecretKey   string   `json:"secret_key"`
@@ -149,6 +157,9 @@ func (c Config) ready() Ready {
 	}
 	if c.Data != "" {
 		r.DataDir = &c.Data
+	}
+	if c.MLflowUI != "" {
+		r.MLflowUIURL = r.TrackingURI + mlflowUIPath + "/"
 	}
 	return r
 }

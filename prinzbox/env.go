@@ -54,6 +54,11 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 	if e.cfg.Data != "" {
 		e.cfg.Data = e.dir.path
 	}
+	if e.cfg.MLflowUI != "" {
+		if e.cfg.MLflowUI, err = findMLflowUI(ctx, e.cfg.MLflowUI); err != nil {
+			return nil, err
+		}
+	}
 	// Ports first: the likeliest trouble, and cheap to find.
 	if err = e.listen(ctx); err != nil {
 		return nil, err
@@ -268,7 +273,7 @@ func (e *Env) s3Handler() http.Handler {
 
 func (e *Env) proxyConfig() artifacts.ProxyConfig {
 	return artifacts.ProxyConfig{
-		Log: e.cfg.Log,
+		Log: e.cfg.Log, Signer: presigner{e}.signer,
 		WriteError: func(w http.ResponseWriter, status int, code, message string) {
 			rest.WriteErrorStatus(w, status, registry.Code(code), message)
 		},

@@ -65,6 +65,7 @@ func (f *files) locate(location, p string) (artifacts.Repo, string, error) {
 // asRegistryError gives an artifact error the code that MLflow's clients know.
 func asRegistryError(err error) error {
 	var foreign *artifacts.ForeignURIError
+	var refused *artifacts.Error
 	switch {
 	case errors.As(err, &foreign):
 		return registry.Invalidf("%s", foreign.Error())
@@ -74,6 +75,8 @@ func asRegistryError(err error) error {
 		return registry.NotFoundf("%s", err.Error())
 	case errors.Is(err, artifacts.ErrIsDirectory):
 		return registry.Invalidf("%s", err.Error())
+	case errors.As(err, &refused) && refused.HTTPStatus() < http.StatusInternalServerError:
+		return registry.Invalidf("%s", refused.Message)
 	}
 	return err
 }
@@ -125,6 +128,14 @@ func (f restFiles) Serve(w http.ResponseWriter, r *http.Request, location, p str
 		return
 	}
 	f.server.ServeFile(w, r, repo, full)
+}
+
+func (f restFiles) Put(ctx context.Context, location, p string, r io.Reader, size int64) error {
+	repo, full, err := f.locate(location, p)
+	if err != nil {
+		return err
+	}
+	return asRegistryError(repo.Put(ctx, full, r, size))
 }
 
 func (f restFiles) CleanPath(p string) (string, error) {

@@ -2,6 +2,7 @@ package prinzbox
 
 import (
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -25,7 +26,9 @@ func (e *Env) mainHandler() http.Handler {
 	r.RedirectTrailingSlash = false
 	r.HandleMethodNotAllowed = true
 
-	rest.New(rest.Config{Store: e.store, Artifacts: restFiles{e.files}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody}).Mount(r)
+	rest.New(rest.Config{
+		Store: e.store, Artifacts: restFiles{e.files}, Presigner: presigner{e}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody,
+	}).Mount(r)
 	r.GET("/health", func(c *gin.Context) { c.String(http.StatusOK, "OK") })
 
 	proxy := artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig())
@@ -51,14 +54,18 @@ func (e *Env) mainHandler() http.Handler {
 		}
 	})
 	own := guard{hosts: e.cfg.AllowedHosts, origins: e.cfg.AllowedOrigins, own: hostName(e.cfg.Host)}
-	return own.wrap(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	var all http.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		// Scoring first: a model may have any name, and its routes are known by how they end.
 		if !isAPI(req.URL.Path) && !isModelPage(req) && e.scoring.Match(req) {
 			e.scoring.ServeHTTP(w, req)
 			return
 		}
 		r.ServeHTTP(w, req)
-	}))
+	})
+	if e.cfg.MLflowUI != "" {
+		all = (&mlflowUI{dir: os.DirFS(e.cfg.MLflowUI)}).wrap(all)
+	}
+	return own.wrap(all)
 }
 
 func isAPI(path string) bool {

@@ -5,6 +5,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -21,6 +22,8 @@ type Artifacts interface {
 	List(ctx context.Context, location, path string) ([]File, error)
 	// Serve answers with one file below an artifact location.
 	Serve(w http.ResponseWriter, r *http.Request, location, path string)
+	// Put stores one file below an artifact location, completely or not at all. size is in bytes, or -1 if unknown.
+	Put(ctx context.Context, location, path string, r io.Reader, size int64) error
 	// CleanPath checks a path that a client sent; MLflow's "Invalid path" if it climbs.
 	CleanPath(path string) (string, error)
 }
@@ -36,6 +39,8 @@ type File struct {
 type Config struct {
 	Store     *registry.Store
 	Artifacts Artifacts
+	// Presigner may be nil: then there are no presigned URLs.
+	Presigner Presigner
 	Log       *slog.Logger
 	// Version is the MLflow version that /version answers; clients decide by it what they may call.
 	Version string

@@ -21,8 +21,14 @@ type serverInfoResponse struct {
 	Features          map[string]bool `json:"features_enabled"`
 }
 
-func (a *API) serverInfo(context.Context, *struct{}) (serverInfoResponse, error) {
-	return serverInfoResponse{StoreType: "SqlStore", Features: map[string]bool{"gateway": false}}, nil
+// serverInfo tells what this server can do for this client: whether its multipart and presigned calls lead anywhere depends on where it
+// comes from.
+func (a *API) serverInfo(c *gin.Context, _ bool) {
+	multipart := a.cfg.Presigner != nil && a.cfg.Presigner.Enabled(c.Request)
+	writeJSON(c.Writer, http.StatusOK, serverInfoResponse{
+		StoreType: "SqlStore", MultipartUpload: multipart, MultipartDownload: multipart, PresignedRun: true, PresignedModel: true,
+		Features: map[string]bool{"gateway": false},
+	})
 }
 
 // getArtifact downloads one file of a run.

@@ -1,0 +1,62 @@
+package prinzbox
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prinzbox/prinzbox/artifacts"
+	"github.com/prinzbox/prinzbox/registry/rest"
+)
+
+// presigner makes presigned URLs of the environment's own S3 listener.
+type presigner struct{ env *Env }
+
+// signer is for URLs that the client that sent this request can reach: the host by which it knows this server, and the S3 port. Where it does
+// not come by the main port's own number, a proxy or a container's port map stands between, the S3 port has another number outside as well,
+// and only Config.S3PublicURL tells it.
+func (p presigner) signer(r *http.Request) (artifacts.Signer, bool) {
+	c := p.env.cfg
+	s := artifacts.Signer{Endpoint: c.S3PublicURL, AccessKey: c.AccessKey, Secret: c.SecretKey, Region: c.Region, Clock: c.Clock}
+	if s.Endpoint != "" {
+		return s, true
+	}
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil || port != strconv.Itoa(c.Port) || r.Header.Get("X-Forwarded-Host") != "" {
+		return artifacts.Signer{}, false
+	}
+	s.Endpoint = "http://" + net.JoinHostPort(host, strconv.Itoa(c.S3Port))
+	return s, true
+}
+
+// Enabled implements rest.Presigner.
+func (p presigner) Enabled(r *http.Request) bool {
+	_, reachable := p.signer(r)
+	_, bucket := p.env.files.locator.Proxy.(*artifacts.BucketRepo)
+	return reachable && bucket
+}
+
+// Presign implements rest.Presigner.
+func (p presigner) Presign(r *http.Request, method, location, name string, life time.Duration) (rest.PresignedURL, error) {
+	signer, ok := p.signer(r)
+	if !ok {
+		return rest.PresignedURL{}, rest.ErrNoPresign
+	}
+	repo, full, err := p.env.files.locate(location, name)
+	if err != nil {
+		return rest.PresignedURL{}, err
+	}
+	var got artifacts.Presigned
+	var size *int64
+	if method == http.MethodPut {
+		got, err = artifacts.PresignUpload(signer, repo, full, life)
+	} else if got, err = artifacts.PresignDownload(r, signer, repo, full, life); err == nil {
+		size = &got.Size
+	}
+	if errors.Is(err, artifacts.ErrNoPresign) {
+		err = rest.ErrNoPresign
+	}
+	return rest.PresignedURL{URL: got.URL, Headers: got.Headers, Size: size}, asRegistryError(err)
+}
