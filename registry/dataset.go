@@ -134,11 +134,11 @@ func logDataset(ctx context.Context, tx querier, rid int64, d DatasetInput) erro
 	return err
 }
 
-// loadInputs adds datasets and models to runs.
-func loadInputs(ctx context.Context, q querier, rids []any, index map[int64]*Run) error {
-	var rid int64
+// loadDatasets adds the datasets that runs read.
+func loadDatasets(ctx context.Context, q querier, rids []any, index map[int64]*Run) error {
 	return inChunks(rids, func(in string, args []any) error {
 		_, err := queryRows(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
+			var rid int64
 			var d DatasetInput
 			var tags string
 			if err := rows.Scan(&rid, &d.Dataset.Name, &d.Dataset.Digest, &d.Dataset.SourceType, &d.Dataset.Source, &d.Dataset.Schema, &d.Dataset.Profile, &tags); err != nil {
@@ -150,22 +150,6 @@ func loadInputs(ctx context.Context, q querier, rids []any, index map[int64]*Run
 			return struct{}{}, err
 		}, `SELECT i.rid, d.name, d.digest, d.source_type, d.source, d.schema, d.profile, i.tags
 			FROM run_datasets i JOIN datasets d ON d.did = i.did WHERE i.rid IN `+in+" ORDER BY i.rid, d.did", args...)
-		if err != nil {
-			return err
-		}
-		_, err = queryRows(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
-			var direction string
-			var m ModelOutput
-			if err := rows.Scan(&rid, &direction, &m.ModelID, &m.Step); err != nil {
-				return struct{}{}, err
-			}
-			if r := index[rid]; direction == "input" {
-				r.Inputs.ModelInputs = append(r.Inputs.ModelInputs, ModelInput{m.ModelID})
-			} else {
-				r.Outputs.ModelOutputs = append(r.Outputs.ModelOutputs, m)
-			}
-			return struct{}{}, nil
-		}, "SELECT rid, direction, model_id, step FROM run_models WHERE rid IN "+in+" ORDER BY rid, direction, step, model_id", args...)
 		return err
 	})
 }

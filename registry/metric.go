@@ -101,20 +101,20 @@ func (s *Store) LogBatch(ctx context.Context, runID string, b Batch) error {
 
 func (s *Store) logBatch(ctx context.Context, runID string, b Batch) error {
 	return s.db.Write(ctx, func(tx querier) error {
-		rid, err := activeRun(ctx, tx, runID)
+		run, err := activeRun(ctx, tx, runID)
 		if err != nil {
 			return err
 		}
-		if err := logParams(ctx, tx, rid, runID, b.Params); err != nil {
+		if err := logParams(ctx, tx, run.rid, runID, b.Params); err != nil {
 			return err
 		}
 		if len(b.Metrics) > 0 {
-			if err := logMetrics(ctx, tx, rid, runID, b.Metrics); err != nil {
+			if err := logMetrics(ctx, tx, run, runID, b.Metrics); err != nil {
 				return err
 			}
 		}
 		for _, t := range b.Tags {
-			if err := setTag(ctx, tx, rid, t); err != nil {
+			if err := setTag(ctx, tx, run.rid, t); err != nil {
 				return err
 			}
 		}
@@ -146,22 +146,18 @@ func (s *Store) LogParam(ctx context.Context, runID string, p KeyValue) error {
 	})
 }
 
-func logMetrics(ctx context.Context, tx querier, rid int64, runID string, metrics []Metric) error {
-	var eid int64
-	if err := tx.QueryRowContext(ctx, "SELECT eid FROM runs WHERE rid = ?", rid).Scan(&eid); err != nil {
-		return err
-	}
+func logMetrics(ctx context.Context, tx querier, run activeRunKey, runID string, metrics []Metric) error {
 	for _, m := range metrics {
 		v, nan := m.Value.stored()
 		if _, err := tx.ExecContext(ctx, `INSERT INTO metrics (rid, key, timestamp, step, value, is_nan) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO NOTHING`, rid, m.Key, m.Timestamp, m.Step, v, nan); err != nil {
+			ON CONFLICT DO NOTHING`, run.rid, m.Key, m.Timestamp, m.Step, v, nan); err != nil {
 			return err
 		}
 		// The point with the greatest (step, timestamp, value) shows; on a full tie the earlier one stays.
 		if _, err := tx.ExecContext(ctx, `INSERT INTO latest_metrics AS l (rid, key, value, is_nan, step, timestamp, eid) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, timestamp = excluded.timestamp
 			WHERE (excluded.step, excluded.timestamp, excluded.value) > (l.step, l.timestamp, l.value)`,
-			rid, m.Key, v, nan, m.Step, m.Timestamp, eid); err != nil {
+			run.rid, m.Key, v, nan, m.Step, m.Timestamp, run.eid); err != nil {
 			return err
 		}
 		if m.ModelID != "" {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -184,7 +185,8 @@ func (s *Store) Run(ctx context.Context, id string) (Run, error) {
 	return runs[0], nil
 }
 
-// loadRuns adds data, inputs and outputs to rows. It asks once per kind and chunk, not per run.
+// loadRuns adds data, inputs and outputs to rows. One query per chunk of runs brings all that is a key and a value, so that the parts of
+// a run are of one moment; datasets are asked for only where there are some.
 func loadRuns(ctx context.Context, q querier, rows []runRow) ([]Run, error) {
 	runs := make([]Run, len(rows))
 	index := make(map[int64]*Run, len(rows))
@@ -193,39 +195,52 @@ func loadRuns(ctx context.Context, q querier, rows []runRow) ([]Run, error) {
 		runs[i] = Run{Info: r.info, Data: RunData{Metrics: []Metric{}, Params: []KeyValue{}, Tags: []KeyValue{}}, Outputs: &RunOutputs{}}
 		index[r.rid], rids[i] = &runs[i], r.rid
 	}
-	each := func(query string, scan func(*sql.Rows) error) error {
-		return inChunks(rids, func(in string, args []any) error {
-			_, err := queryRows(ctx, q, func(rows *sql.Rows) (struct{}, error) { return struct{}{}, scan(rows) }, query+in+" ORDER BY rid, key", args...)
-			return err
-		})
-	}
-	var rid int64
-	keyValues := func(into func(*Run) *[]KeyValue) func(*sql.Rows) error {
-		return func(rows *sql.Rows) error {
-			var kv KeyValue
-			if err := rows.Scan(&rid, &kv.Key, &kv.Value); err != nil {
-				return err
-			}
-			list := into(index[rid])
-			*list = append(*list, kv)
-			return nil
+	var withDatasets []any
+	err := inChunks(rids, func(in string, args []any) error {
+		const none = ", 0, 0, 0, 0 "
+		query := "SELECT 'p', rid, key, value" + none + "FROM params WHERE rid IN " + in +
+			" UNION ALL SELECT 't', rid, key, value" + none + "FROM tags WHERE rid IN " + in +
+			" UNION ALL SELECT 'm', rid, key, '', value, is_nan, timestamp, step FROM latest_metrics WHERE rid IN " + in +
+			" UNION ALL SELECT direction, rid, model_id, '', 0, 0, 0, step FROM run_models WHERE rid IN " + in +
+			" UNION ALL SELECT DISTINCT 'd', rid, '', ''" + none + "FROM run_datasets WHERE rid IN " + in +
+			" ORDER BY 2, 1, 8, 3"
+		all := make([]any, 0, 5*len(args))
+		for range 5 {
+			all = append(all, args...)
 		}
-	}
-	err := errors.Join(
-		each("SELECT rid, key, value FROM params WHERE rid IN ", keyValues(func(r *Run) *[]KeyValue { return &r.Data.Params })),
-		each("SELECT rid, key, value FROM tags WHERE rid IN ", keyValues(func(r *Run) *[]KeyValue { return &r.Data.Tags })),
-		each("SELECT rid, key, value, is_nan, timestamp, step FROM latest_metrics WHERE rid IN ", func(rows *sql.Rows) error {
+		_, err := queryRows(ctx, q, func(rows *sql.Rows) (struct{}, error) {
+			var kind, key, value string
+			var rid int64
 			var m Metric
 			var nan bool
-			if err := rows.Scan(&rid, &m.Key, &m.Value, &nan, &m.Timestamp, &m.Step); err != nil {
-				return err
+			if err := rows.Scan(&kind, &rid, &key, &value, &m.Value, &nan, &m.Timestamp, &m.Step); err != nil {
+				return struct{}{}, err
 			}
-			m.Value = m.Value.orNaN(nan)
-			index[rid].Data.Metrics = append(index[rid].Data.Metrics, m)
-			return nil
-		}),
-		loadInputs(ctx, q, rids, index),
-	)
+			switch r := index[rid]; kind {
+			case "p":
+				r.Data.Params = append(r.Data.Params, KeyValue{key, value})
+			case "t":
+				r.Data.Tags = append(r.Data.Tags, KeyValue{key, value})
+			case "m":
+				m.Key, m.Value = key, m.Value.orNaN(nan)
+				r.Data.Metrics = append(r.Data.Metrics, m)
+			case "input":
+				r.Inputs.ModelInputs = append(r.Inputs.ModelInputs, ModelInput{key})
+			case "output":
+				r.Outputs.ModelOutputs = append(r.Outputs.ModelOutputs, ModelOutput{key, m.Step})
+			case "d":
+				withDatasets = append(withDatasets, rid)
+			}
+			return struct{}{}, nil
+		}, query, all...)
+		return err
+	})
+	if err == nil {
+		err = loadDatasets(ctx, q, withDatasets, index)
+	}
+	for i := range runs { // the query orders by step first, for the sake of the models
+		slices.SortFunc(runs[i].Data.Metrics, func(a, b Metric) int { return strings.Compare(a.Key, b.Key) })
+	}
 	return runs, err
 }
 
@@ -338,26 +353,29 @@ func (s *Store) DeleteTag(ctx context.Context, id, key string) error {
 // writeActiveRun runs fn on a run that exists and is not deleted.
 func (s *Store) writeActiveRun(ctx context.Context, id string, fn func(tx querier, rid int64) error) error {
 	return s.db.Write(ctx, func(tx querier) error {
-		rid, err := activeRun(ctx, tx, id)
+		run, err := activeRun(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		return fn(tx, rid)
+		return fn(tx, run.rid)
 	})
 }
 
-func activeRun(ctx context.Context, tx querier, id string) (rid int64, err error) {
+// activeRunKey is the inner key of a run, and of its experiment.
+type activeRunKey struct{ rid, eid int64 }
+
+func activeRun(ctx context.Context, tx querier, id string) (run activeRunKey, err error) {
 	var stage string
-	err = tx.QueryRowContext(ctx, "SELECT rid, lifecycle_stage FROM runs WHERE run_id = ?", id).Scan(&rid, &stage)
+	err = tx.QueryRowContext(ctx, "SELECT rid, eid, lifecycle_stage FROM runs WHERE run_id = ?", id).Scan(&run.rid, &run.eid, &stage)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return 0, NotFoundf("Run with id=%s not found", id)
+		return run, NotFoundf("Run with id=%s not found", id)
 	case err != nil:
-		return 0, err
+		return run, err
 	case stage != StageActive:
-		return 0, Invalidf("The run %s must be in the 'active' state. Current state is %s.", id, stage)
+		return run, Invalidf("The run %s must be in the 'active' state. Current state is %s.", id, stage)
 	}
-	return rid, nil
+	return run, nil
 }
 
 // lastWins drops all but the last tag of each key, keeping the order.

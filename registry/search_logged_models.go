@@ -78,7 +78,7 @@ func (s *Store) SearchLoggedModels(ctx context.Context, experimentIDs []string, 
 	if offset > 0 {
 		inner = makePageToken(offset)
 	}
-	rd := s.db.Read()
+	rd := s.db.Scan()
 	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (loggedModelRow, error) { return scanLoggedModel(rows) }, max, inner)
 	if err != nil {
 		return Page[LoggedModel]{}, err

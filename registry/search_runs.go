@@ -79,7 +79,7 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 		sel.and("r.eid IN (SELECT value FROM json_each(?))", fmt.Sprint(jsonInts(eids)))
 	}
 	sel.view("r.lifecycle_stage", q.View)
-	rd := s.db.Read()
+	rd := s.db.Scan()
 	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (runRow, error) { return scanRun(rows) }, q.MaxResults, q.PageToken)
 	if err != nil {
 		return Page[Run]{}, err

@@ -45,10 +45,11 @@ type DB struct {
 	conn    *sql.Conn
 	writer  *cached
 
-	jobs   chan *job
-	closed chan struct{}
-	done   chan struct{}
-	once   sync.Once
+	mu     sync.Mutex
+	idle   *sync.Cond // signalled when busy ends
+	busy   bool       // a caller is at the writer
+	closed bool
+	queue  []*job // writes that wait meanwhile
 }
 
 // ErrClosed is returned by writes after Close.
@@ -78,7 +79,8 @@ func Open(ctx context.Context, file string, durability Durability) (*DB, error) 
 		q.Set("_txlock", "immediate")
 		return "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + q.Encode()
 	}
-	db := &DB{jobs: make(chan *job), closed: make(chan struct{}), done: make(chan struct{})}
+	db := &DB{}
+	db.idle = sync.NewCond(&db.mu)
 	var err error
 	// page_size before journal_mode: it cannot change once the file is in WAL mode.
 	if db.write, err = sql.Open("sqlite", dsn("journal_mode(wal)", "synchronous("+string(durability)+")", "cache_size(-8192)")); err != nil {
@@ -95,27 +97,34 @@ func Open(ctx context.Context, file string, durability Durability) (*DB, error) 
 	db.read.SetMaxIdleConns(readerCount)
 	db.writer = newCached(db.conn)
 	db.readers = newCached(db.read)
-	go db.commitLoop()
 	return db, nil
 }
 
-// Read gives the readers. They see every write that has returned.
-func (db *DB) Read() Querier { return db.readers }
+// Read gives the readers, for short queries. They see every write that has returned. A context that ends does not interrupt a statement:
+// watching it costs more than such a query does. For queries that may take long there is Scan.
+func (db *DB) Read() Querier { return uncancelled{db.readers} }
+
+// Scan gives the readers for queries that may take long: they end with their context.
+func (db *DB) Scan() Querier { return db.readers }
 
 // Close waits for the writes under way, refuses later ones, and closes the file.
 func (db *DB) Close() error {
-	var err error
-	db.once.Do(func() {
-		close(db.closed)
-		<-db.done
-		db.readers.close()
-		err = db.read.Close()
-		// A tidy end: fold the log into the file, so that a backup is one file.
-		_, cerr := db.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
-		db.writer.close()
-		err = errors.Join(err, cerr, db.conn.Close(), db.write.Close())
-	})
-	return err
+	db.mu.Lock()
+	if db.closed {
+		db.mu.Unlock()
+		return nil
+	}
+	db.closed = true
+	for db.busy {
+		db.idle.Wait()
+	}
+	db.mu.Unlock()
+	db.readers.close()
+	err := db.read.Close()
+	// A tidy end: fold the log into the file, so that a backup is one file.
+	_, cerr := db.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+	db.writer.close()
+	return errors.Join(err, cerr, db.conn.Close(), db.write.Close())
 }
 
 // Migrate brings the tables of one component (a package that keeps rows here) up to date. Its migrations are the

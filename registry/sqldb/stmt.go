@@ -137,8 +137,8 @@ func (c *cached) QueryRowContext(ctx context.Context, query string, args ...any)
 	return row
 }
 
-// uncancelled keeps a caller's context from interrupting a statement: SQLite would roll back the whole transaction, which
-// other writes share.
+// uncancelled keeps a caller's context from interrupting a statement. In a write SQLite would roll back the whole transaction,
+// which other writes share; in a short read two goroutines would have to watch the context.
 type uncancelled struct{ q Querier }
 
 func (u uncancelled) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {

@@ -20,27 +20,52 @@ type job struct {
 // transaction is shared.
 func (db *DB) Write(ctx context.Context, fn func(tx Querier) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
-	select {
-	case db.jobs <- j:
+	db.mu.Lock()
+	switch {
+	case db.closed:
+		db.mu.Unlock()
+		return ErrClosed
+	case db.busy:
+		db.queue = append(db.queue, j)
+		db.mu.Unlock()
 		<-j.done
 		return j.err
-	case <-db.closed:
-		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	db.busy = true
+	db.mu.Unlock()
+	// Nobody writes: this caller does it itself, which saves the way to another goroutine and back.
+	db.commit(j)
+	db.passOn()
+	return j.err
 }
 
-func (db *DB) commitLoop() {
-	defer close(db.done)
-	for {
-		select {
-		case j := <-db.jobs:
-			db.commit(j)
-		case <-db.closed:
-			return
-		}
+// passOn ends a turn at the writer: who waits gets the next one.
+func (db *DB) passOn() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if len(db.queue) == 0 {
+		db.busy = false
+		db.idle.Broadcast()
+		return
 	}
+	next := db.queue[0]
+	db.queue = db.queue[1:]
+	go func() {
+		db.commit(next)
+		db.passOn()
+	}()
+}
+
+// take gives the next write that waits, or nil.
+func (db *DB) take() *job {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if len(db.queue) == 0 {
+		return nil
+	}
+	j := db.queue[0]
+	db.queue = db.queue[1:]
+	return j
 }
 
 // commit runs the first write and those that wait behind it in one transaction.
@@ -69,15 +94,13 @@ func (db *DB) commit(first *job) {
 		return
 	}
 	var broken error
-gather:
 	for len(batch) < maxBatch && broken == nil {
-		select {
-		case j := <-db.jobs:
-			batch = append(batch, j)
-			broken = db.runSaved(ctx, j)
-		default:
-			break gather
+		j := db.take()
+		if j == nil {
+			break
 		}
+		batch = append(batch, j)
+		broken = db.runSaved(ctx, j)
 	}
 	if broken != nil {
 		_, err := db.writer.ExecContext(ctx, "ROLLBACK")
