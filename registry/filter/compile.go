@@ -49,6 +49,9 @@ func (cols *Columns) Compile(cs []Comparison) (where string, args []any) {
 	return strings.Join(conds, " AND "), args
 }
 
+// Compare turns one comparison into a condition on an SQL expression, and adds the values to bind.
+func Compare(column string, c Comparison, args *[]any) string { return compare(column, c, args) }
+
 func compare(column string, c Comparison, args *[]any) string {
 	switch v := c.Value.(type) {
 	case []string:
@@ -59,8 +62,11 @@ func compare(column string, c Comparison, args *[]any) string {
 	default:
 		*args = append(*args, v)
 	}
-	if c.Op == "ILIKE" {
+	switch c.Op {
+	case "ILIKE":
 		return "lower(" + column + ") LIKE lower(?)"
+	case "RLIKE":
+		return column + " REGEXP ?" // the function regexp of sqldb
 	}
 	return column + " " + c.Op + " ?"
 }

@@ -43,6 +43,8 @@ type Grammar struct {
 	ListKinds []Kind
 	// DatasetKeys are the keys of kind Dataset.
 	DatasetKeys []string
+	// Rules, when set, says what comparisons of each kind may be, in place of NullKinds, ListKinds and the common operators.
+	Rules map[Kind]Rule
 }
 
 // Comparison is one clause. Value is a string, a float64, an int64, a []string for IN, or nil for IS NULL.
@@ -74,6 +76,9 @@ func (g *Grammar) Parse(text string) ([]Comparison, error) {
 			return nil, err
 		}
 		out = append(out, c)
+		if p.g.Rules != nil && len(out) > maxComparisons {
+			return nil, errorf("The filter has more than %d comparisons.", maxComparisons)
+		}
 		switch t := p.next(); {
 		case t.kind == tokEnd:
 			return out, nil
@@ -128,7 +133,7 @@ func (p *parser) comparison() (c Comparison, err error) {
 		return p.list(id, "NOT IN")
 	case op.word("in"):
 		return p.list(id, "IN")
-	case op.word("like"), op.word("ilike"):
+	case op.word("like"), op.word("ilike"), op.word("rlike") && p.g.Rules != nil:
 		op.text = strings.ToUpper(op.text)
 	case op.kind != tokOp || strings.Contains("(),", op.text):
 		return c, p.invalid(op)
@@ -156,6 +161,9 @@ func (p *parser) isNull(id, is token) (c Comparison, err error) {
 	}
 	if c.Kind, c.Key, err = p.g.identifier(id.text, false); err != nil {
 		return c, err
+	}
+	if p.g.Rules != nil {
+		return c, p.g.ruledNull(c)
 	}
 	if !slices.Contains(p.g.NullKinds, c.Kind) {
 		return c, errorf("IS NULL / IS NOT NULL is only supported for tags and params, not for '%s' '%s'", c.Kind, c.Key)
@@ -200,6 +208,9 @@ func (p *parser) list(id token, op string) (c Comparison, err error) {
 }
 
 func (g *Grammar) listAllowed(c Comparison) error {
+	if g.Rules != nil {
+		return g.ruledList(c)
+	}
 	if slices.Contains(g.ListKinds, c.Kind) {
 		return nil
 	}
@@ -221,6 +232,9 @@ func (g *Grammar) listAllowed(c Comparison) error {
 
 // value checks the operator and reads the value that kind and key want.
 func (p *parser) value(c Comparison, v token) (Comparison, error) {
+	if p.g.Rules != nil {
+		return p.ruled(c, v)
+	}
 	numeric := c.Kind == Metric || c.Kind == Attribute && p.g.Attributes[c.Key].Numeric
 	if numeric {
 		if v.kind != tokNumber {

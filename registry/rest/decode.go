@@ -98,6 +98,11 @@ func (d decoder) value(v reflect.Value, path string) error {
 		v.Set(reflect.New(v.Type().Elem()))
 		v = v.Elem()
 	}
+	if v.Type() == rawJSONType {
+		raw, err := d.dec.ReadValue()
+		v.SetBytes(raw.Clone())
+		return err
+	}
 	switch v.Kind() {
 	case reflect.String:
 		if kind == '"' {

@@ -119,6 +119,10 @@ func (a *API) Mount(r gin.IRouter) {
 	r.GET("/version", func(c *gin.Context) { c.String(http.StatusOK, a.cfg.Version) })
 	r.GET("/graphql", a.serveGraphQL)
 	r.POST("/graphql", a.serveGraphQL)
+	r.POST("/v1/traces", a.exportTraces)
+	for _, version := range []string{"2.0", "3.0"} {
+		r.GET("/ajax-api/"+version+"/mlflow/get-trace-artifact", a.getTraceArtifact)
+	}
 	r.GET("/get-artifact", func(c *gin.Context) { a.getArtifact(c) })
 	r.GET("/model-versions/get-artifact", func(c *gin.Context) { a.getVersionArtifact(c) })
 }
