@@ -139,13 +139,13 @@ func (p *proxy) multipart(w http.ResponseWriter, r *http.Request, raw string) {
 			parts[i] = PartInfo{Number: part.Number, ETag: part.ETag}
 		}
 		if _, err := b.store.CompleteUpload(r.Context(), b.bucket, key, req.UploadID, parts, CompleteOptions{}); err != nil {
-			p.files.error(w, r, name, err)
+			p.uploadError(w, r, name, err)
 			return
 		}
 		writeJSON(w, http.StatusOK, struct{}{})
 	case "abort":
 		if err := b.store.AbortUpload(r.Context(), b.bucket, key, req.UploadID); err != nil {
-			p.files.error(w, r, name, err)
+			p.uploadError(w, r, name, err)
 			return
 		}
 		writeJSON(w, http.StatusOK, struct{}{})
@@ -210,6 +210,16 @@ func (p *proxy) presigned(w http.ResponseWriter, r *http.Request, raw string) {
 		Headers map[string]string `json:"headers"`
 		Size    int64             `json:"file_size"`
 	}{got.URL, got.Headers, got.Size})
+}
+
+// uploadError tells of a missing upload in its own words: the file is not there yet in any case.
+func (p *proxy) uploadError(w http.ResponseWriter, r *http.Request, name string, err error) {
+	var e *Error
+	if errors.As(err, &e) && e.HTTPStatus() == http.StatusNotFound {
+		p.fail(w, http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", e.Message)
+		return
+	}
+	p.files.error(w, r, name, err)
 }
 
 func (p *proxy) invalid(w http.ResponseWriter, format string, args ...any) {
