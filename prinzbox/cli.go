@@ -183,6 +183,11 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
 		return c, usageError{fmt.Errorf("--log-level %s: use debug, info, warn or error", s.logLevel)}
 	}
+	var err error
+	if c.Webhooks, err = webhooksFromEnvironment(os.Getenv); err != nil {
+		return c, usageError{err}
+	}
+	c.CustomScorers = strings.EqualFold(os.Getenv("MLFLOW_SERVER_ENABLE_CUSTOM_SCORERS"), "true")
 	c.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 	return c, nil
 }

@@ -69,6 +69,11 @@ type Config struct {
 	// AllowedOrigins are the origins of web pages elsewhere that may call.
 	AllowedHosts, AllowedOrigins []string
 
+	// Webhooks is how webhooks are called.
+	Webhooks Webhooks
+	// CustomScorers takes scorers that carry Python code, as MLFLOW_SERVER_ENABLE_CUSTOM_SCORERS has it. It is kept, never run.
+	CustomScorers bool
+
 	// Log gets the server's log; nil means none.
 	Log *slog.Logger
 	// Progress is told what start-up does, in a few words.

@@ -28,6 +28,7 @@ type Env struct {
 	db      *sqldb.DB
 	blobs   *artifacts.Store
 	store   *registry.Store
+	hooks   *rest.Webhooks
 	files   *files
 	scoring *serving.Server
 	ready   Ready
@@ -111,7 +112,18 @@ func (e *Env) openStores(ctx context.Context) (err error) {
 	if err = e.makeBuckets(ctx); err != nil {
 		return err
 	}
-	e.store, err = registry.Open(ctx, registry.Config{DB: e.db, Clock: c.Clock, NewID: c.NewID, ArtifactRoot: c.DefaultArtifactRoot})
+	key, err := e.dir.webhookKey(c.Webhooks.SecretKey)
+	if err != nil {
+		return err
+	}
+	e.hooks = rest.NewWebhooks(rest.WebhooksConfig{
+		Schemes: c.Webhooks.Schemes, AllowPrivate: c.Webhooks.AllowPrivate, Timeout: c.Webhooks.Timeout, Retries: c.Webhooks.Retries,
+		Workers: c.Webhooks.Workers, Log: c.Log, Clock: c.Clock, NewID: c.NewID,
+	})
+	e.store, err = registry.Open(ctx, registry.Config{
+		DB: e.db, Clock: c.Clock, NewID: c.NewID, ArtifactRoot: c.DefaultArtifactRoot, CustomScorers: c.CustomScorers,
+		SecretKey: key, Deliver: e.hooks.Deliver,
+	})
 	if err != nil {
 		return err
 	}
@@ -231,6 +243,9 @@ func (e *Env) Close() error {
 			}
 		}
 		e.serving.Wait()
+		if e.hooks != nil {
+			e.hooks.Close(ctx)
+		}
 		var errs []error
 		if e.blobs != nil {
 			errs = append(errs, e.blobs.Close())

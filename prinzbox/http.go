@@ -27,7 +27,7 @@ func (e *Env) mainHandler() http.Handler {
 	r.HandleMethodNotAllowed = true
 
 	rest.New(rest.Config{
-		Store: e.store, Artifacts: restFiles{e.files}, Presigner: presigner{e}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody,
+		Store: e.store, Artifacts: restFiles{e.files}, Presigner: presigner{e}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody, Webhooks: e.hooks,
 	}).Mount(r)
 	r.GET("/health", func(c *gin.Context) { c.String(http.StatusOK, "OK") })
 

@@ -78,9 +78,9 @@ func (s *Store) CreateModelVersion(ctx context.Context, n NewModelVersion) (Mode
 		return ModelVersion{}, err
 	}
 	var number int64
-	err = s.writeRegisteredModel(ctx, n.Name, func(tx querier, mid int64) error {
+	err = s.tellRegisteredModel(ctx, n.Name, func(tx querier, mid int64) (news notice, err error) {
 		if err := tx.QueryRowContext(ctx, "UPDATE registered_models SET last_version = last_version + 1 WHERE mid = ? RETURNING last_version", mid).Scan(&number); err != nil {
-			return err
+			return news, err
 		}
 		now := s.now()
 		var vid int64
@@ -88,19 +88,22 @@ func (s *Store) CreateModelVersion(ctx context.Context, n NewModelVersion) (Mode
 			(mid, version, creation_timestamp, last_updated_timestamp, description, source, storage_location, run_id, run_link, status)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING vid`,
 			mid, number, now, now, n.Description, n.Source, location, runID, n.RunLink, VersionReady).Scan(&vid); err != nil {
-			return err
+			return news, err
 		}
 		for _, t := range n.Tags {
 			if err := setModelVersionTag(ctx, tx, vid, t); err != nil {
-				return err
+				return news, err
 			}
 		}
 		if n.ModelID != "" {
 			if err := appendModelVersion(ctx, tx, n.ModelID, n.Name, number); err != nil {
-				return err
+				return news, err
 			}
 		}
-		return s.touchModel(ctx, tx, mid)
+		if err := s.touchModel(ctx, tx, mid); err != nil {
+			return news, err
+		}
+		return s.versionCreated(ctx, tx, n, strconv.FormatInt(number, 10), runID)
 	})
 	if err != nil {
 		return ModelVersion{}, err
@@ -325,7 +328,13 @@ func (s *Store) SetModelVersionTag(ctx context.Context, name, version string, ta
 	if err := validateRegistryTag(tag); err != nil {
 		return err
 	}
-	return s.writeModelVersion(ctx, name, version, func(tx querier, v versionKey) error { return setModelVersionTag(ctx, tx, v.vid, tag) })
+	return s.tellModelVersion(ctx, name, version, func(tx querier, v versionKey) (notice, error) {
+		if err := setModelVersionTag(ctx, tx, v.vid, tag); err != nil {
+			return notice{}, err
+		}
+		return s.modelOrPrompt(ctx, tx, v.mid, "MODEL_VERSION_TAG", "PROMPT_VERSION_TAG", "SET",
+			text("name", name), text("version", version), text("key", tag.Key), text("value", tag.Value))
+	})
 }
 
 func setModelVersionTag(ctx context.Context, tx querier, vid int64, tag KeyValue) error {
@@ -336,10 +345,26 @@ func setModelVersionTag(ctx context.Context, tx querier, vid int64, tag KeyValue
 
 // DeleteModelVersionTag removes a tag of a version; none of that key is fine.
 func (s *Store) DeleteModelVersionTag(ctx context.Context, name, version, key string) error {
-	return s.writeModelVersion(ctx, name, version, func(tx querier, v versionKey) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM model_version_tags WHERE vid = ? AND key = ?", v.vid, key)
+	return s.tellModelVersion(ctx, name, version, func(tx querier, v versionKey) (notice, error) {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM model_version_tags WHERE vid = ? AND key = ?", v.vid, key); err != nil {
+			return notice{}, err
+		}
+		return s.modelOrPrompt(ctx, tx, v.mid, "MODEL_VERSION_TAG", "PROMPT_VERSION_TAG", "DELETED",
+			text("name", name), text("version", version), text("key", key))
+	})
+}
+
+// tellModelVersion is writeModelVersion for a change that webhooks hear of.
+func (s *Store) tellModelVersion(ctx context.Context, name, version string, fn func(tx querier, v versionKey) (notice, error)) error {
+	var news notice
+	err := s.writeModelVersion(ctx, name, version, func(tx querier, v versionKey) (err error) {
+		news, err = fn(tx, v)
 		return err
 	})
+	if err == nil {
+		s.send(news)
+	}
+	return err
 }
 
 // appendModelVersion notes a new version in the tag of the logged model it was made from.

@@ -51,7 +51,8 @@ func (s *Store) CreateRegisteredModel(ctx context.Context, n NewRegisteredModel)
 			return RegisteredModel{}, err
 		}
 	}
-	err := s.writeModels(ctx, func(tx querier) error {
+	var news notice
+	err := s.writeModels(ctx, func(tx querier) (err error) {
 		if err := modelNameFree(ctx, tx, n.Name, isPrompt(n.Tags)); err != nil {
 			return err
 		}
@@ -66,11 +67,13 @@ func (s *Store) CreateRegisteredModel(ctx context.Context, n NewRegisteredModel)
 				return err
 			}
 		}
-		return nil
+		news, err = s.modelCreated(ctx, tx, n)
+		return err
 	})
 	if err != nil {
 		return RegisteredModel{}, err
 	}
+	s.send(news)
 	return s.RegisteredModel(ctx, n.Name)
 }
 
@@ -201,7 +204,12 @@ func (s *Store) SetRegisteredModelTag(ctx context.Context, name string, tag KeyV
 	if err := validateRegistryTag(tag); err != nil {
 		return err
 	}
-	return s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) error { return setRegisteredModelTag(ctx, tx, mid, tag) })
+	return s.tellRegisteredModel(ctx, name, func(tx querier, mid int64) (notice, error) {
+		if err := setRegisteredModelTag(ctx, tx, mid, tag); err != nil {
+			return notice{}, err
+		}
+		return s.modelOrPrompt(ctx, tx, mid, "", "PROMPT_TAG", "SET", text("name", name), text("key", tag.Key), text("value", tag.Value))
+	})
 }
 
 func setRegisteredModelTag(ctx context.Context, tx querier, mid int64, tag KeyValue) error {
@@ -212,9 +220,11 @@ func setRegisteredModelTag(ctx context.Context, tx querier, mid int64, tag KeyVa
 
 // DeleteRegisteredModelTag removes a tag; none of that key is fine.
 func (s *Store) DeleteRegisteredModelTag(ctx context.Context, name, key string) error {
-	return s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM registered_model_tags WHERE mid = ? AND key = ?", mid, key)
-		return err
+	return s.tellRegisteredModel(ctx, name, func(tx querier, mid int64) (notice, error) {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM registered_model_tags WHERE mid = ? AND key = ?", mid, key); err != nil {
+			return notice{}, err
+		}
+		return s.modelOrPrompt(ctx, tx, mid, "", "PROMPT_TAG", "DELETED", text("name", name), text("key", key))
 	})
 }
 
@@ -223,19 +233,36 @@ func (s *Store) SetAlias(ctx context.Context, name, alias, version string) error
 	if err := validateAlias(alias); err != nil {
 		return err
 	}
-	return s.writeModelVersion(ctx, name, version, func(tx querier, v versionKey) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO aliases (mid, alias, version) VALUES (?, ?, ?)
-			ON CONFLICT (mid, alias) DO UPDATE SET version = excluded.version`, v.mid, alias, v.number)
-		return err
+	return s.tellModelVersion(ctx, name, version, func(tx querier, v versionKey) (notice, error) {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO aliases (mid, alias, version) VALUES (?, ?, ?)
+			ON CONFLICT (mid, alias) DO UPDATE SET version = excluded.version`, v.mid, alias, v.number); err != nil {
+			return notice{}, err
+		}
+		return s.modelOrPrompt(ctx, tx, v.mid, "MODEL_VERSION_ALIAS", "PROMPT_ALIAS", "CREATED", text("name", name), text("alias", alias), text("version", version))
 	})
 }
 
 // DeleteAlias removes an alias; an unknown one is fine.
 func (s *Store) DeleteAlias(ctx context.Context, name, alias string) error {
-	return s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM aliases WHERE mid = ? AND alias = ?", mid, alias)
+	return s.tellRegisteredModel(ctx, name, func(tx querier, mid int64) (notice, error) {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM aliases WHERE mid = ? AND alias = ?", mid, alias); err != nil {
+			return notice{}, err
+		}
+		return s.modelOrPrompt(ctx, tx, mid, "MODEL_VERSION_ALIAS", "PROMPT_ALIAS", "DELETED", text("name", name), text("alias", alias))
+	})
+}
+
+// tellRegisteredModel is writeRegisteredModel for a change that webhooks hear of.
+func (s *Store) tellRegisteredModel(ctx context.Context, name string, fn func(tx querier, mid int64) (notice, error)) error {
+	var news notice
+	err := s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) (err error) {
+		news, err = fn(tx, mid)
 		return err
 	})
+	if err == nil {
+		s.send(news)
+	}
+	return err
 }
 
 func (s *Store) writeRegisteredModel(ctx context.Context, name string, fn func(tx querier, mid int64) error) error {

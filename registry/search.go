@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/filter"
@@ -182,19 +183,17 @@ var registeredModelColumnsOf = filter.Columns{
 }
 
 // promptClause takes the prompt tag out of a filter. Searches hide prompts unless the filter asks for them, and "is no prompt" holds
-// also for entries without the tag (contract/behaviours.md, section 8).
+// also for entries without the tag (contract/behaviours.md, section 8). The first clause on the tag decides; if that asks for prompts,
+// the filter is taken as it stands.
 func promptClause(cs []filter.Comparison, isPrompt string) (rest []filter.Comparison, cond string) {
-	cond = "NOT " + isPrompt
-	for _, c := range cs {
-		if c.Kind == filter.Tag && c.Key == TagIsPrompt && (c.Op == "=" || c.Op == "!=") {
-			if value, _ := c.Value.(string); (c.Op == "=") == strings.EqualFold(value, "true") {
-				cond = isPrompt
-			}
-			continue
+	onTag := func(c filter.Comparison) bool { return c.Kind == filter.Tag && c.Key == TagIsPrompt }
+	if i := slices.IndexFunc(cs, onTag); i >= 0 {
+		value, _ := cs[i].Value.(string)
+		if cs[i].Op == "=" && strings.EqualFold(value, "true") || cs[i].Op == "!=" && strings.EqualFold(value, "false") {
+			return cs, ""
 		}
-		rest = append(rest, c)
 	}
-	return rest, cond
+	return slices.DeleteFunc(slices.Clone(cs), onTag), "NOT " + isPrompt
 }
 
 // SearchRegisteredModels gives a page of registered models, by name unless OrderBy says otherwise. Prompts are left out unless asked
@@ -222,7 +221,7 @@ func (s *Store) SearchRegisteredModels(ctx context.Context, q Query) (Page[Regis
 		sel.order = append(sel.order, registeredModelColumnsOf.Attributes[o.Key]+direction(o.Desc))
 	}
 	sel.order = append(sel.order, "m.name ASC")
-	rd := s.db.Read()
+	rd := s.db.Scan()
 	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (registeredModelRow, error) { return scanRegisteredModel(rows) }, q.MaxResults, q.PageToken)
 	if err != nil {
 		return Page[RegisteredModel]{}, err
@@ -270,7 +269,7 @@ func (s *Store) SearchModelVersions(ctx context.Context, q Query) (Page[ModelVer
 	if err != nil {
 		return Page[ModelVersion]{}, asInvalid(err)
 	}
-	cs, prompts := promptClause(cs, "EXISTS (SELECT 1 FROM model_version_tags x WHERE x.vid = v.vid AND x.key = '"+TagIsPrompt+"' AND x.value = 'true')")
+	cs, prompts := promptClause(cs, "EXISTS (SELECT 1 FROM model_version_tags x JOIN model_versions w ON w.vid = x.vid WHERE w.mid = v.mid AND x.key = '"+TagIsPrompt+"' AND x.value = 'true')")
 	sel.and(prompts)
 	sel.comparisons(&modelVersionColumnsOf, cs)
 	orders, err := modelVersionGrammar.ParseOrder(q.OrderBy)
@@ -284,7 +283,7 @@ func (s *Store) SearchModelVersions(ctx context.Context, q Query) (Page[ModelVer
 		sel.order = append(sel.order, modelVersionColumnsOf.Attributes[o.Key]+direction(o.Desc))
 	}
 	sel.order = append(sel.order, "v.last_updated_timestamp DESC", "m.name ASC", "v.version DESC")
-	rd := s.db.Read()
+	rd := s.db.Scan()
 	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (modelVersionRow, error) { return scanModelVersion(rows) }, q.MaxResults, q.PageToken)
 	if err != nil {
 		return Page[ModelVersion]{}, err

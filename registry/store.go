@@ -4,9 +4,12 @@ package registry
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/rand"
 	"database/sql"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"sync/atomic"
@@ -38,6 +41,13 @@ type Config struct {
 	// KeepLongValues refuses param and tag values over the limit instead of cutting them, as MLflow does under
 	// MLFLOW_TRUNCATE_LONG_VALUES=false.
 	KeepLongValues bool
+	// CustomScorers takes scorers that carry Python code, as MLflow does under MLFLOW_SERVER_ENABLE_CUSTOM_SCORERS.
+	CustomScorers bool
+	// SecretKey encrypts the secrets of webhooks: 16, 24 or 32 bytes for AES. Empty means one that is forgotten with the store, as
+	// MLflow does it without MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY.
+	SecretKey []byte
+	// Deliver is told what webhooks are to hear, after the change is committed. It must not block. nil means that nobody delivers.
+	Deliver func(Event, []Subscriber)
 }
 
 // Store keeps the environment's entities. It is safe for concurrent use.
@@ -52,6 +62,13 @@ type Store struct {
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.DB.Migrate(ctx, "registry", Migrations()); err != nil {
 		return nil, err
+	}
+	if len(cfg.SecretKey) == 0 {
+		cfg.SecretKey = make([]byte, 32)
+		_, _ = rand.Read(cfg.SecretKey) // never fails (crypto/rand)
+	}
+	if _, err := aes.NewCipher(cfg.SecretKey); err != nil {
+		return nil, fmt.Errorf("the key for webhook secrets: %w", err)
 	}
 	s := &Store{cfg: cfg, db: cfg.DB}
 	err := s.db.Write(ctx, func(tx querier) error {

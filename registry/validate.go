@@ -206,6 +206,9 @@ func validateRegistryTag(t KeyValue) error {
 	if err := validateKey(t.Key, "key", "key"); err != nil {
 		return err
 	}
+	if t.Key == tagPromptText && utf8.RuneCountInString(t.Value) > maxRegistryTagValue {
+		return Invalidf("Prompt text exceeds max length of %d characters.", maxRegistryTagValue)
+	}
 	return checkLength(t.Value, "value", maxRegistryTagValue)
 }
 

@@ -43,8 +43,22 @@ type Grammar struct {
 	ListKinds []Kind
 	// DatasetKeys are the keys of kind Dataset.
 	DatasetKeys []string
+	// StringOrder lets string attributes take < <= > >= too.
+	StringOrder bool
+	// Words are messages of this grammar's own; nil means the usual ones.
+	Words *Words
 	// Rules, when set, says what comparisons of each kind may be, in place of NullKinds, ListKinds and the common operators.
 	Rules map[Kind]Rule
+}
+
+// Words are the formats of messages in which one search of MLflow differs from the others.
+type Words struct {
+	Clause string // a place where no clause goes on: the text there
+	Entity string // an unknown prefix
+	Key    string // an unknown attribute: it, and the set of those known
+	Text   string // an attribute that wants a quoted string: what it got
+	TagOp  string // an operator that tags do not take
+	NotIn  string // NOT IN, where only IN is taken
 }
 
 // Comparison is one clause. Value is a string, a float64, an int64, a []string for IN, or nil for IS NULL.
@@ -113,6 +127,9 @@ func (p *parser) invalid(t token) error {
 	if t.kind == tokEnd {
 		text = strings.TrimSpace(p.text)
 	}
+	if p.g.Words != nil {
+		return errorf(p.g.Words.Clause, text)
+	}
 	return errorf("Invalid clause(s) in filter string: '%s'", text)
 }
 
@@ -161,6 +178,9 @@ func (p *parser) isNull(id, is token) (c Comparison, err error) {
 	}
 	if c.Kind, c.Key, err = p.g.identifier(id.text, false); err != nil {
 		return c, err
+	}
+	if p.g.Words != nil && c.Kind == Tag {
+		return c, errorf(p.g.Words.TagOp, c.Op)
 	}
 	if p.g.Rules != nil {
 		return c, p.g.ruledNull(c)
@@ -215,6 +235,9 @@ func (g *Grammar) listAllowed(c Comparison) error {
 		return nil
 	}
 	if c.Kind != Attribute {
+		if g.Words != nil {
+			return errorf("Expected a quoted string value for %s (e.g. 'my-value'). Got value ('%s')", c.Kind, strings.Join(c.Value.([]string), "', '"))
+		}
 		return errorf("Invalid comparator '%s' not one of '%s'", c.Op, pySet(stringOps))
 	}
 	var lists []string
@@ -224,6 +247,9 @@ func (g *Grammar) listAllowed(c Comparison) error {
 		}
 	}
 	if slices.Contains(lists, c.Key) {
+		if g.Words != nil && c.Op == "NOT IN" {
+			return errorf("%s", g.Words.NotIn)
+		}
 		return nil
 	}
 	sort.Strings(lists)
@@ -254,9 +280,15 @@ func (p *parser) value(c Comparison, v token) (Comparison, error) {
 		if v.kind == tokName || v.kind == tokBad {
 			return c, errorf("Parameter value is either not quoted or unidentified quote types used for string value %s. Use either single or double quotes.", v.text)
 		}
+		if p.g.Words != nil && c.Kind == Attribute {
+			return c, errorf(p.g.Words.Text, v.text)
+		}
 		return c, errorf("Expected a quoted string value for %s (e.g. 'my-value'). Got value %s", c.Kind, v.text)
 	}
-	if !slices.Contains(stringOps, c.Op) {
+	if ordered := p.g.StringOrder && c.Kind == Attribute && slices.Contains(numericOps, c.Op); !ordered && !slices.Contains(stringOps, c.Op) {
+		if p.g.Words != nil && c.Kind == Tag {
+			return c, errorf(p.g.Words.TagOp, c.Op)
+		}
 		return c, errorf("Invalid comparator '%s' not one of '%s'", c.Op, pySet(stringOps))
 	}
 	c.Value = unquote(v.text)
@@ -284,6 +316,9 @@ func (g *Grammar) identifier(text string, order bool) (Kind, string, error) {
 	}
 	kind, ok := g.Prefixes[unquote(prefix)]
 	if !ok && dotted {
+		if g.Words != nil {
+			return "", "", errorf(g.Words.Entity, unquote(prefix))
+		}
 		return "", "", errorf("Invalid entity type '%s'. Valid values are %s", unquote(prefix), g.Entities)
 	} else if !ok {
 		kind = Attribute
@@ -293,6 +328,9 @@ func (g *Grammar) identifier(text string, order bool) (Kind, string, error) {
 	case Attribute:
 		a, ok := g.Attributes[key]
 		if !ok || a.OrderOnly && !order || a.FilterOnly && order {
+			if g.Words != nil {
+				return "", "", errorf(g.Words.Key, key, pySet(g.keys(order)))
+			}
 			return "", "", errorf("Invalid attribute key '%s' specified. Valid keys are '%s'", key, pySet(g.keys(order)))
 		}
 		if a.Name != "" {

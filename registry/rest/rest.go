@@ -46,6 +46,8 @@ type Config struct {
 	Version string
 	// MaxBody is the largest JSON body in bytes.
 	MaxBody int64
+	// Webhooks checks and tests webhooks; the store's Deliver should be its Deliver. nil means one of the API's own.
+	Webhooks *Webhooks
 }
 
 // API answers MLflow's REST calls.
@@ -55,7 +57,12 @@ type API struct {
 }
 
 // New makes an API.
-func New(cfg Config) *API { return &API{cfg: cfg, Store: cfg.Store} }
+func New(cfg Config) *API {
+	if cfg.Webhooks == nil {
+		cfg.Webhooks = NewWebhooks(WebhooksConfig{Log: cfg.Log})
+	}
+	return &API{cfg: cfg, Store: cfg.Store}
+}
 
 // operation is one call of the table, ready to be routed.
 type operation func(a *API, c *gin.Context, legacy bool)

@@ -89,6 +89,33 @@ var table = []entry{
 	{method: "POST", version: "2.0", path: "/mlflow/model-versions/set-tag", op: do((*API).setModelVersionTag)},
 	{method: "DELETE", version: "2.0", path: "/mlflow/model-versions/delete-tag", op: do((*API).deleteModelVersionTag)},
 
+	{method: "POST", version: "3.0", path: "/mlflow/datasets/create", op: rpc((*API).createEvaluationDataset)},
+	{method: "POST", version: "3.0", path: "/mlflow/datasets/search", op: rpc((*API).searchEvaluationDatasets)},
+	{method: "GET", version: "3.0", path: "/mlflow/datasets/search", op: rpc((*API).searchEvaluationDatasets)},
+	{method: "GET", version: "3.0", path: "/mlflow/datasets/{dataset_id}", op: rpc((*API).getEvaluationDataset)},
+	{method: "DELETE", version: "3.0", path: "/mlflow/datasets/{dataset_id}", op: do((*API).deleteEvaluationDataset)},
+	{method: "PATCH", version: "3.0", path: "/mlflow/datasets/{dataset_id}/tags", op: do((*API).setEvaluationDatasetTags)},
+	{method: "DELETE", version: "3.0", path: "/mlflow/datasets/{dataset_id}/tags/{key}", op: do((*API).deleteEvaluationDatasetTag)},
+	{method: "POST", version: "3.0", path: "/mlflow/datasets/{dataset_id}/records", op: rpc((*API).upsertRecords)},
+	{method: "GET", version: "3.0", path: "/mlflow/datasets/{dataset_id}/records", op: rpc((*API).getRecords)},
+	{method: "DELETE", version: "3.0", path: "/mlflow/datasets/{dataset_id}/records", op: rpc((*API).deleteRecords)},
+	{method: "GET", version: "3.0", path: "/mlflow/datasets/{dataset_id}/experiment-ids", op: rpc((*API).getDatasetExperiments)},
+	{method: "POST", version: "3.0", path: "/mlflow/datasets/{dataset_id}/add-experiments", op: rpc((*API).addDatasetExperiments)},
+	{method: "POST", version: "3.0", path: "/mlflow/datasets/{dataset_id}/remove-experiments", op: rpc((*API).removeDatasetExperiments)},
+
+	{method: "POST", version: "3.0", path: "/mlflow/scorers/register", op: rpc((*API).registerScorer)},
+	{method: "GET", version: "3.0", path: "/mlflow/scorers/list", op: rpc((*API).listScorers)},
+	{method: "GET", version: "3.0", path: "/mlflow/scorers/versions", op: rpc((*API).listScorerVersions)},
+	{method: "GET", version: "3.0", path: "/mlflow/scorers/get", op: rpc((*API).getScorer)},
+	{method: "DELETE", version: "3.0", path: "/mlflow/scorers/delete", op: do((*API).deleteScorer)},
+
+	{method: "POST", version: "2.0", path: "/mlflow/webhooks", op: rpc((*API).createWebhook)},
+	{method: "GET", version: "2.0", path: "/mlflow/webhooks", op: rpc((*API).listWebhooks)},
+	{method: "GET", version: "2.0", path: "/mlflow/webhooks/{webhook_id}", op: rpc((*API).getWebhook)},
+	{method: "PATCH", version: "2.0", path: "/mlflow/webhooks/{webhook_id}", op: rpc((*API).updateWebhook)},
+	{method: "DELETE", version: "2.0", path: "/mlflow/webhooks/{webhook_id}", op: do((*API).deleteWebhook)},
+	{method: "POST", version: "2.0", path: "/mlflow/webhooks/{webhook_id}/test", op: rpc((*API).testWebhook)},
+
 	{method: "GET", version: "3.0", path: "/mlflow/server-info", op: (*API).serverInfo},
 
 	{method: "POST", version: "2.0", path: "/mlflow/upload-artifact", op: (*API).uploadArtifact, ajax: true},
