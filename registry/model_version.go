@@ -181,12 +181,30 @@ func (s *Store) modelVersionWhere(ctx context.Context, missing error, where stri
 	} else if err != nil {
 		return ModelVersion{}, err
 	}
-	return row.version, errors.Join(loadModelVersionTags(ctx, q, &row), loadModelVersionAliases(ctx, q, &row))
+	versions := []modelVersionRow{row}
+	err = errors.Join(loadModelVersionTags(ctx, q, versions), loadModelVersionAliases(ctx, q, &versions[0]))
+	return versions[0].version, err
 }
 
-func loadModelVersionTags(ctx context.Context, q querier, r *modelVersionRow) (err error) {
-	r.version.Tags, err = queryRows(ctx, q, scanKeyValue, "SELECT key, value FROM model_version_tags WHERE vid = ? ORDER BY key", r.vid)
-	return err
+// loadModelVersionTags adds the tags of versions, with one query per chunk of them.
+func loadModelVersionTags(ctx context.Context, q querier, versions []modelVersionRow) error {
+	index := make(map[int64]*modelVersionRow, len(versions))
+	vids := make([]any, len(versions))
+	for i := range versions {
+		index[versions[i].vid], vids[i] = &versions[i], versions[i].vid
+	}
+	return inChunks(vids, func(in string, args []any) error {
+		_, err := queryRows(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
+			var vid int64
+			var t KeyValue
+			if err = rows.Scan(&vid, &t.Key, &t.Value); err == nil {
+				v := &index[vid].version
+				v.Tags = append(v.Tags, t)
+			}
+			return struct{}{}, err
+		}, "SELECT vid, key, value FROM model_version_tags WHERE vid IN "+in+" ORDER BY vid, key", args...)
+		return err
+	})
 }
 
 func loadModelVersionAliases(ctx context.Context, q querier, r *modelVersionRow) (err error) {
@@ -197,27 +215,50 @@ func loadModelVersionAliases(ctx context.Context, q querier, r *modelVersionRow)
 	return err
 }
 
-// latestVersions gives the newest version of each stage, or of those asked for, ordered by stage name.
-func latestVersions(ctx context.Context, q querier, mid int64, stages []string) ([]ModelVersion, error) {
-	rows, err := queryRows(ctx, q, func(rows *sql.Rows) (modelVersionRow, error) { return scanModelVersion(rows) },
-		"SELECT "+modelVersionColumns+` FROM model_versions v JOIN registered_models m ON m.mid = v.mid
-		WHERE v.mid = ? AND v.version = (SELECT max(w.version) FROM model_versions w WHERE w.mid = v.mid AND w.current_stage = v.current_stage)
-		ORDER BY v.current_stage`, mid)
+// latestVersions gives, for each model by its inner key, the newest version of each stage, ordered by stage name. Each stage is one look into
+// an index, however many versions there are.
+func latestVersions(ctx context.Context, q querier, mids []any) (map[int64][]ModelVersion, error) {
+	type latest struct {
+		mid int64
+		modelVersionRow
+	}
+	var found []latest
+	err := inChunks(mids, func(in string, args []any) error {
+		some, err := queryRows(ctx, q, func(rows *sql.Rows) (l latest, err error) {
+			l.modelVersionRow, err = scanModelVersion(prefixed{rows, &l.mid})
+			return l, err
+		}, "SELECT v.mid, "+modelVersionColumns+` FROM registered_models m
+			JOIN (SELECT 'None' AS stage UNION ALL SELECT 'Staging' UNION ALL SELECT 'Production' UNION ALL SELECT 'Archived') s
+			JOIN model_versions v ON v.mid = m.mid
+				AND v.version = (SELECT max(w.version) FROM model_versions w WHERE w.mid = m.mid AND w.current_stage = s.stage)
+			WHERE m.mid IN `+in+" ORDER BY v.mid, v.current_stage", args...)
+		found = append(found, some...)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	var out []ModelVersion
-	for i := range rows {
-		if stages != nil && !slices.Contains(stages, rows[i].version.CurrentStage) {
-			continue
-		}
-		if err := loadModelVersionTags(ctx, q, &rows[i]); err != nil {
-			return nil, err
-		}
-		out = append(out, rows[i].version)
+	rows := make([]modelVersionRow, len(found))
+	for i, f := range found {
+		rows[i] = f.modelVersionRow
+	}
+	if err := loadModelVersionTags(ctx, q, rows); err != nil {
+		return nil, err
+	}
+	out := make(map[int64][]ModelVersion, len(mids))
+	for i, f := range found {
+		out[f.mid] = append(out[f.mid], rows[i].version)
 	}
 	return out, nil
 }
+
+// prefixed scans rows that have one more column in front.
+type prefixed struct {
+	row   interface{ Scan(...any) error }
+	first any
+}
+
+func (p prefixed) Scan(to ...any) error { return p.row.Scan(append([]any{p.first}, to...)...) }
 
 // LatestVersions gives the newest version of each of the stages (in any case; none means all), ordered by number, with aliases.
 func (s *Store) LatestVersions(ctx context.Context, name string, stages []string) ([]ModelVersion, error) {
@@ -234,10 +275,11 @@ func (s *Store) LatestVersions(ctx context.Context, name string, stages []string
 		}
 		want = append(want, canonical)
 	}
-	versions, err := latestVersions(ctx, q, mid, want)
+	latest, err := latestVersions(ctx, q, []any{mid})
 	if err != nil {
 		return nil, err
 	}
+	versions := slices.DeleteFunc(latest[mid], func(v ModelVersion) bool { return want != nil && !slices.Contains(want, v.CurrentStage) })
 	slices.SortFunc(versions, func(a, b ModelVersion) int { return a.number() - b.number() })
 	for i := range versions {
 		full, err := s.ModelVersion(ctx, name, versions[i].Version)

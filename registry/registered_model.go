@@ -123,26 +123,50 @@ func (s *Store) RegisteredModel(ctx context.Context, name string) (RegisteredMod
 	} else if err != nil {
 		return RegisteredModel{}, err
 	}
-	err = loadRegisteredModel(ctx, q, &row)
+	models, err := loadRegisteredModels(ctx, q, []registeredModelRow{row})
+	if err != nil {
+		return RegisteredModel{}, err
+	}
 	// get orders the latest versions by number, search by stage (contract/behaviours.md, section 8).
-	slices.SortFunc(row.model.LatestVersions, func(a, b ModelVersion) int { return a.number() - b.number() })
-	return row.model, err
+	slices.SortFunc(models[0].LatestVersions, func(a, b ModelVersion) int { return a.number() - b.number() })
+	return models[0], nil
 }
 
-func loadRegisteredModel(ctx context.Context, q querier, r *registeredModelRow) (err error) {
-	if r.model.Tags, err = queryRows(ctx, q, scanKeyValue, "SELECT key, value FROM registered_model_tags WHERE mid = ? ORDER BY key", r.mid); err != nil {
-		return err
+// loadRegisteredModels adds tags, aliases and latest versions to models, with a query of each kind per chunk of them.
+func loadRegisteredModels(ctx context.Context, q querier, models []registeredModelRow) ([]RegisteredModel, error) {
+	index := make(map[int64]*RegisteredModel, len(models))
+	mids := make([]any, len(models))
+	out := make([]RegisteredModel, len(models))
+	for i, m := range models {
+		out[i] = m.model
+		index[m.mid], mids[i] = &out[i], m.mid
 	}
-	if r.model.Aliases, err = queryRows(ctx, q, func(rows *sql.Rows) (a Alias, err error) {
-		var version int64
-		err = rows.Scan(&a.Alias, &version)
-		a.Version = strconv.FormatInt(version, 10)
-		return a, err
-	}, "SELECT alias, version FROM aliases WHERE mid = ? ORDER BY alias", r.mid); err != nil {
+	err := inChunks(mids, func(in string, args []any) error {
+		_, err := queryRows(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
+			var mid, version int64
+			var alias bool
+			var t KeyValue
+			if err = rows.Scan(&mid, &alias, &t.Key, &t.Value, &version); err != nil {
+				return struct{}{}, err
+			}
+			if m := index[mid]; alias {
+				m.Aliases = append(m.Aliases, Alias{t.Key, strconv.FormatInt(version, 10)})
+			} else {
+				m.Tags = append(m.Tags, t)
+			}
+			return struct{}{}, nil
+		}, "SELECT mid, 0, key, value, 0 FROM registered_model_tags WHERE mid IN "+in+
+			" UNION ALL SELECT mid, 1, alias, '', version FROM aliases WHERE mid IN "+in+" ORDER BY 1, 2, 3", append(args[:len(args):len(args)], args...)...)
 		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	r.model.LatestVersions, err = latestVersions(ctx, q, r.mid, nil)
-	return err
+	latest, err := latestVersions(ctx, q, mids)
+	for mid, versions := range latest {
+		index[mid].LatestVersions = versions
+	}
+	return out, err
 }
 
 // UpdateRegisteredModel sets the description; nil clears it.

@@ -226,14 +226,8 @@ func (s *Store) SearchRegisteredModels(ctx context.Context, q Query) (Page[Regis
 	if err != nil {
 		return Page[RegisteredModel]{}, err
 	}
-	out := Page[RegisteredModel]{NextPageToken: rows.NextPageToken, Items: make([]RegisteredModel, len(rows.Items))}
-	for i := range rows.Items {
-		if err := loadRegisteredModel(ctx, rd, &rows.Items[i]); err != nil {
-			return out, err
-		}
-		out.Items[i] = rows.Items[i].model
-	}
-	return out, nil
+	models, err := loadRegisteredModels(ctx, rd, rows.Items)
+	return Page[RegisteredModel]{Items: models, NextPageToken: rows.NextPageToken}, err
 }
 
 var modelVersionGrammar = filter.Grammar{
@@ -288,12 +282,12 @@ func (s *Store) SearchModelVersions(ctx context.Context, q Query) (Page[ModelVer
 	if err != nil {
 		return Page[ModelVersion]{}, err
 	}
+	if err := loadModelVersionTags(ctx, rd, rows.Items); err != nil {
+		return Page[ModelVersion]{}, err
+	}
 	out := Page[ModelVersion]{NextPageToken: rows.NextPageToken, Items: make([]ModelVersion, len(rows.Items))}
-	for i := range rows.Items {
-		if err := loadModelVersionTags(ctx, rd, &rows.Items[i]); err != nil {
-			return out, err
-		}
-		out.Items[i] = rows.Items[i].version
+	for i, r := range rows.Items {
+		out.Items[i] = r.version
 	}
 	return out, nil
 }
