@@ -175,6 +175,7 @@ func TestEmptyReads(t *testing.T) {
 		{"GET", "/ajax-api/3.0/mlflow/review-queues/list?experiment_id=99999", "", 404, "No Experiment with id=99999 exists"},
 		{"POST", "/ajax-api/3.0/mlflow/issues/search", "{}", 200, `{"next_page_token":""}`},
 		{"GET", "/ajax-api/3.0/mlflow/scorers/online-configs?scorer_ids=a", "", 200, `{"configs":[]}`},
+		{"GET", "/ajax-api/3.0/mlflow/mcp-servers?max_results=25", "", 200, `{"mcp_servers":[],"next_page_token":null}`},
 		// What would change something says that it is not here.
 		{"POST", "/ajax-api/3.0/mlflow/gateway/endpoints/create", `{"name": "x"}`, 501, "no LLM gateway"},
 	})

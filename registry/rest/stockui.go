@@ -77,6 +77,24 @@ func (a *API) assistantProviders(context.Context, *struct{}) (assistantProviders
 	return assistantProviders{[]struct{}{}}, nil
 }
 
+type mcpServers struct {
+	Servers       []struct{} `json:"mcp_servers"`
+	NextPageToken *string    `json:"next_page_token"`
+}
+
+func (a *API) mcpServers(context.Context, *struct{}) (mcpServers, error) {
+	return mcpServers{Servers: []struct{}{}}, nil
+}
+
+type mcpEndpoints struct {
+	Endpoints     []struct{} `json:"mcp_access_endpoints"`
+	NextPageToken *string    `json:"next_page_token"`
+}
+
+func (a *API) mcpEndpoints(context.Context, *struct{}) (mcpEndpoints, error) {
+	return mcpEndpoints{Endpoints: []struct{}{}}, nil
+}
+
 // nothing is the answer of a list that is always empty.
 func (a *API) nothing(context.Context, *struct{}) (struct{}, error) { return struct{}{}, nil }
 

@@ -1,4 +1,4 @@
-"""Data for every page of MLflow's own UI. Prints, as one JSON object, the ids that the pages' addresses need."""
+"""Data for the pages of MLflow's own UI. Prints, as one JSON object, the ids that the pages' addresses need."""
 
 import json
 import math
@@ -7,7 +7,6 @@ import tempfile
 
 import mlflow
 import pandas
-from mlflow.genai import datasets as evaluation
 
 client = mlflow.MlflowClient()
 experiment = mlflow.set_experiment("stock-ui")
@@ -50,34 +49,10 @@ for n in range(3):
 client.set_registered_model_alias("doubler", "champion", ids["version"])
 client.set_model_version_tag("doubler", ids["version"], "approved", "yes")
 client.update_registered_model("doubler", "Doubles *nothing*.")
-client.create_model_version("doubler", f"runs:/{ids['runs'][0]}/folder", ids["runs"][0])
+client.create_model_version("doubler", f"models:/{ids['model_id']}", ids["runs"][0], model_id=ids["model_id"])
 
 mlflow.genai.register_prompt(name="greeting", template="Hello {{name}}", commit_message="first")
 mlflow.genai.register_prompt(name="greeting", template="Good day {{name}}", commit_message="politer")
 mlflow.genai.set_prompt_alias("greeting", "live", 1)
-
-
-@mlflow.trace(span_type="CHAIN")
-def answer(question):
-    with mlflow.start_span("look up", span_type="RETRIEVER") as span:
-        span.set_inputs({"question": question})
-        span.set_outputs([{"page_content": "a page", "metadata": {"doc_uri": "x"}}])
-    mlflow.update_current_trace(
-        tags={"topic": "wine"},
-        metadata={"mlflow.trace.session": "session-1", "mlflow.trace.user": "ann"},
-    )
-    return f"the answer to {question}"
-
-
-for question in ("one", "two", "three"):
-    answer(question)
-mlflow.flush_trace_async_logging()
-ids["trace"] = mlflow.get_last_active_trace_id()
-mlflow.log_feedback(trace_id=ids["trace"], name="correct", value=True, rationale="it is")
-mlflow.log_expectation(trace_id=ids["trace"], name="expected", value="the answer")
-
-dataset = evaluation.create_dataset(name="questions", experiment_id=[experiment.experiment_id], tags={"made": "by hand"})
-dataset.merge_records([{"inputs": {"question": "one"}, "expectations": {"answer": "1"}}])
-ids["dataset"] = dataset.dataset_id
 
 print(json.dumps(ids))
