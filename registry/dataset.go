@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 )
 
 // Dataset is the data a run read. Schema and Profile are JSON text.
@@ -35,19 +34,13 @@ type ModelOutput struct {
 	Step    int64  `json:"step"`
 }
 
-func validateDatasetInput(i int, d DatasetInput) error {
+func validateDatasetInput(d DatasetInput) error {
 	schema, profile := "", ""
 	if d.Dataset.Schema != nil {
 		schema = *d.Dataset.Schema
 	}
 	if d.Dataset.Profile != nil {
 		profile = *d.Dataset.Profile
-	}
-	if d.Dataset.Name == "" {
-		return missing(fmt.Sprintf("datasets[%d].dataset.name", i))
-	}
-	if d.Dataset.Digest == "" {
-		return missing(fmt.Sprintf("datasets[%d].dataset.digest", i))
 	}
 	err := errors.Join(
 		checkLength(d.Dataset.Name, "name", 500), checkLength(d.Dataset.Digest, "digest", 36), checkLength(d.Dataset.Source, "source", 65535),
@@ -70,8 +63,8 @@ func first(err error) error {
 // LogInputs attaches datasets and logged models to an active run. A dataset is known by experiment, name and digest: the first one
 // wins, and attaching it again changes nothing.
 func (s *Store) LogInputs(ctx context.Context, runID string, datasets []DatasetInput, models []ModelInput) error {
-	for i, d := range datasets {
-		if err := validateDatasetInput(i, d); err != nil {
+	for _, d := range datasets {
+		if err := validateDatasetInput(d); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"strconv"
+	"strings"
 )
 
 // Experiment is MLflow's Experiment message (contract/endpoints.md, message shapes).
@@ -31,7 +32,7 @@ const defaultWorkspace = "default"
 
 // parseExperimentID reads an id; MLflow's ids are integers as text.
 func parseExperimentID(id string) (int64, error) {
-	n, err := strconv.ParseInt(id, 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(id), 10, 64)
 	if err != nil {
 		return 0, Invalidf("Invalid experiment ID '%s'. Experiment ID must be a valid integer.", id)
 	}
@@ -41,7 +42,7 @@ func parseExperimentID(id string) (int64, error) {
 // CreateExperiment makes an experiment and returns its id. RESOURCE_ALREADY_EXISTS when the name is taken, also by a deleted
 // experiment.
 func (s *Store) CreateExperiment(ctx context.Context, e NewExperiment) (string, error) {
-	if err := validateExperimentName(e.Name, "name"); err != nil {
+	if err := validateExperimentName(e.Name); err != nil {
 		return "", err
 	}
 	for _, t := range e.Tags {
@@ -144,7 +145,7 @@ func loadExperimentTags(ctx context.Context, q querier, es []Experiment) error {
 
 // RenameExperiment gives an active experiment another name.
 func (s *Store) RenameExperiment(ctx context.Context, id, name string) error {
-	if err := validateExperimentName(name, "new_name"); err != nil {
+	if err := validateExperimentName(name); err != nil {
 		return err
 	}
 	return s.writeExperiment(ctx, id, func(tx querier, eid int64, stage string) error {
@@ -157,7 +158,11 @@ func (s *Store) RenameExperiment(ctx context.Context, id, name string) error {
 			return err
 		}
 		if have != name {
-			if err := experimentNameFree(ctx, tx, name); err != nil {
+			err := experimentNameFree(ctx, tx, name)
+			if IsCode(err, ResourceAlreadyExists) {
+				err = Errorf(BadRequest, "Experiment(name=%s) already exists.", name) // another code than create's, as in MLflow
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -19,24 +19,43 @@ func joinURI(location string, parts ...string) string {
 	return location + slash + strings.Join(parts, "/") + tail
 }
 
+var (
+	schemesWithParams = map[string]bool{"ftp": true, "hdfs": true, "http": true, "https": true, "sftp": true}
+	// hostSchemes make whoever reads them connect to a host that a client chose.
+	hostSchemes = map[string]bool{
+		"ftp": true, "sftp": true, "hdfs": true, "viewfs": true, "http": true, "https": true, "mlflow-artifacts": true, "r2": true, "b2": true, "abfss": true,
+	}
+)
+
+// refuseHost refuses a URI that names a host for the server to connect to. mlflow-artifacts:/ without a host is this server itself.
+func refuseHost(field, uri string) error {
+	scheme := uriScheme(uri)
+	if !hostSchemes[scheme] || scheme == "mlflow-artifacts" && !strings.HasPrefix(uri[len(scheme)+1:], "//") {
+		return nil
+	}
+	return Invalidf("'%s' cannot use the '%s' scheme: the '%s' scheme addresses a host other than the tracking server's configured artifact storage, "+
+		"so the server would connect to the host named in the URI. Set the MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES environment variable on the server to allow it.", field, scheme, scheme)
+}
+
 // resolveArtifactLocation checks the location of a new experiment; a relative path is taken from the server's working directory.
 func resolveArtifactLocation(location string) (string, error) {
 	scheme, rest, hasScheme := strings.Cut(location, ":")
 	if hasScheme && scheme == "runs" {
 		return "", Invalidf("Artifact location cannot be a runs:/ URI. Given: '%s'", location)
 	}
-	if strings.ContainsAny(location, "#;") {
+	// A ";" parts params from the path only in the schemes that have them.
+	if strings.Contains(location, "#") || strings.Contains(location, ";") && (!hasScheme || schemesWithParams[scheme]) {
 		return "", Invalidf("'artifact_location' URL can't include fragments or params.")
 	}
 	if hasScheme && len(scheme) > 1 { // one letter is a Windows drive
 		if u, err := url.Parse(location); err == nil && strings.Contains(u.RawQuery, "..") {
-			return "", Invalidf("Invalid query string: %s", u.RawQuery)
+			return "", Invalidf("Invalid query string")
 		}
 		if scheme == "file" && !strings.HasPrefix(rest, "/") {
 			abs, err := filepath.Abs(rest)
 			return "file://" + filepath.ToSlash(abs), err
 		}
-		return location, nil
+		return location, refuseHost("artifact_location", location)
 	}
 	abs, err := filepath.Abs(location)
 	return filepath.ToSlash(abs), err

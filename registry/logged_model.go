@@ -63,29 +63,22 @@ type NewLoggedModel struct {
 
 func validateLoggedModelName(name string) error {
 	if strings.ContainsAny(name, `/:.%"'`) {
-		return Invalidf(`Invalid model name ('%s') provided. Model name must be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%%', '"', "'")`, name)
+		return Invalidf(`Invalid model name (%s) provided. Model name must be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%%', '"', "'")`, pyQuote(name))
 	}
 	return nil
 }
 
-// CreateLoggedModel makes a logged model in state LOGGED_MODEL_PENDING in an active experiment.
+// CreateLoggedModel makes a logged model in state LOGGED_MODEL_PENDING in an active experiment. MLflow checks neither keys nor lengths of its
+// params and tags.
 func (s *Store) CreateLoggedModel(ctx context.Context, n NewLoggedModel) (LoggedModel, error) {
 	if err := validateLoggedModelName(n.Name); err != nil {
-		return LoggedModel{}, err
-	}
-	params, err := s.validateParams(n.Params, indexed("params"))
-	if err != nil {
-		return LoggedModel{}, err
-	}
-	tags, err := s.validateTags(n.Tags)
-	if err != nil {
 		return LoggedModel{}, err
 	}
 	if n.Name == "" {
 		n.Name = name(s.cfg.NewID())
 	}
 	id := "m-" + s.cfg.NewID()
-	err = s.writeActiveExperiment(ctx, n.ExperimentID, func(tx querier, eid int64) error {
+	err := s.writeActiveExperiment(ctx, n.ExperimentID, func(tx querier, eid int64) error {
 		var location string
 		if err := tx.QueryRowContext(ctx, "SELECT artifact_location FROM experiments WHERE eid = ?", eid).Scan(&location); err != nil {
 			return err
@@ -98,10 +91,10 @@ func (s *Store) CreateLoggedModel(ctx context.Context, n NewLoggedModel) (Logged
 			id, eid, n.Name, joinURI(location, "models", id, "artifacts"), n.ModelType, n.SourceRunID, now, now).Scan(&lid); err != nil {
 			return err
 		}
-		if err := insertLoggedModelParams(ctx, tx, lid, params); err != nil {
+		if err := insertLoggedModelParams(ctx, tx, lid, n.Params); err != nil {
 			return err
 		}
-		return setLoggedModelTags(ctx, tx, lid, tags)
+		return setLoggedModelTags(ctx, tx, lid, n.Tags)
 	})
 	if err != nil {
 		return LoggedModel{}, err
@@ -196,10 +189,11 @@ func loadLoggedModels(ctx context.Context, q querier, rows []loggedModelRow) ([]
 	return out, nil
 }
 
+// writeLoggedModel runs fn on a logged model, deleted or not: MLflow lets a client finish one that was deleted meanwhile.
 func (s *Store) writeLoggedModel(ctx context.Context, id string, fn func(tx querier, lid int64) error) error {
 	return s.db.Write(ctx, func(tx querier) error {
 		var lid int64
-		err := tx.QueryRowContext(ctx, "SELECT lid FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'active'", id).Scan(&lid)
+		err := tx.QueryRowContext(ctx, "SELECT lid FROM logged_models WHERE model_id = ?", id).Scan(&lid)
 		if errors.Is(err, sql.ErrNoRows) {
 			return noLoggedModel(id)
 		} else if err != nil {
@@ -218,7 +212,7 @@ func (s *Store) FinalizeLoggedModel(ctx context.Context, id string, status int) 
 	if err != nil {
 		return LoggedModel{}, err
 	}
-	return s.LoggedModel(ctx, id, false)
+	return s.LoggedModel(ctx, id, true)
 }
 
 // DeleteLoggedModel marks a logged model deleted.
@@ -231,10 +225,6 @@ func (s *Store) DeleteLoggedModel(ctx context.Context, id string) error {
 
 // SetLoggedModelTags sets tags of a logged model.
 func (s *Store) SetLoggedModelTags(ctx context.Context, id string, tags []KeyValue) error {
-	tags, err := s.validateTags(tags)
-	if err != nil {
-		return err
-	}
 	return s.writeLoggedModel(ctx, id, func(tx querier, lid int64) error { return setLoggedModelTags(ctx, tx, lid, tags) })
 }
 
@@ -251,17 +241,19 @@ func (s *Store) DeleteLoggedModelTag(ctx context.Context, id, key string) error 
 
 // LogLoggedModelParams adds params to a logged model.
 func (s *Store) LogLoggedModelParams(ctx context.Context, id string, params []KeyValue) error {
-	params, err := s.validateParams(params, indexed("params"))
-	if err != nil {
-		return err
-	}
 	return s.writeLoggedModel(ctx, id, func(tx querier, lid int64) error { return insertLoggedModelParams(ctx, tx, lid, params) })
 }
 
-// logModelMetric stores a run's point on the logged model it measures. A model that is not there is no error: the point belongs to
-// the run first.
+// logModelMetric stores a run's point on the logged model it measures. A model that is not there is a BAD_REQUEST.
 func logModelMetric(ctx context.Context, tx querier, runID string, m Metric) error {
 	v, nan := m.Value.stored()
+	var there bool
+	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM logged_models WHERE model_id = ?)", m.ModelID).Scan(&there); err != nil {
+		return err
+	}
+	if !there {
+		return Errorf(BadRequest, "There is no logged model with ID '%s'.", m.ModelID)
+	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO logged_model_metrics (lid, key, timestamp, step, value, is_nan, run_id, dataset_name, dataset_digest)
 		SELECT lid, ?, ?, ?, ?, ?, ?, ?, ? FROM logged_models WHERE model_id = ? ON CONFLICT DO NOTHING`,
 		m.Key, m.Timestamp, m.Step, v, nan, runID, m.DatasetName, m.DatasetDigest, m.ModelID)

@@ -179,7 +179,7 @@ func logParams(ctx context.Context, tx querier, rid int64, runID string, params 
 		if i > 0 {
 			text += ", "
 		}
-		text += "{'key': '" + c.key + "', 'old_value': '" + c.old + "', 'new_value': '" + c.new + "'}"
+		text += "{'key': " + pyQuote(c.key) + ", 'old_value': " + pyQuote(c.old) + ", 'new_value': " + pyQuote(c.new) + "}"
 	}
 	return Invalidf("Changing param values is not allowed. Params were already logged='[%s]' for run ID='%s'.", text, runID)
 }

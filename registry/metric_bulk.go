@@ -56,7 +56,7 @@ func (s *Store) SampledMetricHistory(ctx context.Context, runIDs []string, key s
 		return nil, Invalidf("GetMetricHistoryBulkInterval request must specify at most %d run_ids. Received %d run_ids.", MaxBulkRuns, len(runIDs))
 	}
 	if max < 1 || max > MaxBulkPerRun {
-		return nil, Invalidf("max_results must be between 1 and %d.", MaxBulkPerRun)
+		return nil, Invalidf("max_results must be between 1 and %d. See the API docs for more information about request parameters.", MaxBulkPerRun)
 	}
 	if steps != nil && steps.Start > steps.End {
 		return nil, Invalidf("end_step must be greater than start_step. Found start_step=%d and end_step=%d.", steps.Start, steps.End)
@@ -67,7 +67,7 @@ func (s *Store) SampledMetricHistory(ctx context.Context, runIDs []string, key s
 		var rid int64
 		err := q.QueryRowContext(ctx, "SELECT rid FROM runs WHERE run_id = ?", id).Scan(&rid)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil, NotFoundf("Run with id=%s not found", id)
+			continue
 		} else if err != nil {
 			return nil, err
 		}

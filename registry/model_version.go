@@ -73,7 +73,7 @@ func (s *Store) CreateModelVersion(ctx context.Context, n NewModelVersion) (Mode
 			return ModelVersion{}, err
 		}
 	}
-	location, runID, err := s.resolveSource(ctx, n)
+	location, runID, err := s.resolveSource(ctx, &n)
 	if err != nil {
 		return ModelVersion{}, err
 	}
@@ -163,6 +163,9 @@ func (s *Store) CurrentModelVersion(ctx context.Context, name string) (ModelVers
 func (s *Store) ModelVersionByAlias(ctx context.Context, name, alias string) (ModelVersion, error) {
 	mid, err := modelKey(ctx, s.db.Read(), name)
 	if err != nil {
+		return ModelVersion{}, err
+	}
+	if err := validateAliasName(alias); err != nil {
 		return ModelVersion{}, err
 	}
 	if strings.EqualFold(alias, "latest") {

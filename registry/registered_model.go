@@ -15,7 +15,7 @@ type RegisteredModel struct {
 	Name           string         `json:"name"`
 	Created        int64          `json:"creation_timestamp"`
 	LastUpdated    int64          `json:"last_updated_timestamp"`
-	Description    *string        `json:"description,omitempty"`
+	Description    *string        `json:"description,omitempty"` // never "": MLflow leaves that out
 	LatestVersions []ModelVersion `json:"latest_versions,omitempty"`
 	Tags           []KeyValue     `json:"tags,omitempty"`
 	Aliases        []Alias        `json:"aliases,omitempty"`
@@ -59,7 +59,7 @@ func (s *Store) CreateRegisteredModel(ctx context.Context, n NewRegisteredModel)
 		now := s.now()
 		var mid int64
 		if err := tx.QueryRowContext(ctx, `INSERT INTO registered_models (name, description, creation_timestamp, last_updated_timestamp)
-			VALUES (?, ?, ?, ?) RETURNING mid`, n.Name, n.Description, now, now).Scan(&mid); err != nil {
+			VALUES (?, nullif(?, ''), ?, ?) RETURNING mid`, n.Name, n.Description, now, now).Scan(&mid); err != nil {
 			return err
 		}
 		for _, t := range n.Tags {
@@ -116,6 +116,9 @@ func noRegisteredModel(name string) error {
 
 // RegisteredModel gives one registered model with its latest versions, tags and aliases.
 func (s *Store) RegisteredModel(ctx context.Context, name string) (RegisteredModel, error) {
+	if err := validateModelName(name, "name"); err != nil {
+		return RegisteredModel{}, err
+	}
 	q := s.db.Read()
 	row, err := scanRegisteredModel(q.QueryRowContext(ctx, "SELECT "+registeredModelColumns+" FROM registered_models m WHERE m.name = ?", name))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -172,7 +175,7 @@ func loadRegisteredModels(ctx context.Context, q querier, models []registeredMod
 // UpdateRegisteredModel sets the description; nil clears it.
 func (s *Store) UpdateRegisteredModel(ctx context.Context, name string, description *string) (RegisteredModel, error) {
 	return s.changeRegisteredModel(ctx, name, name, func(tx querier, mid int64) error {
-		_, err := tx.ExecContext(ctx, "UPDATE registered_models SET description = ? WHERE mid = ?", description, mid)
+		_, err := tx.ExecContext(ctx, "UPDATE registered_models SET description = nullif(?, '') WHERE mid = ?", description, mid)
 		return err
 	})
 }
@@ -184,7 +187,11 @@ func (s *Store) RenameRegisteredModel(ctx context.Context, name, newName string)
 	}
 	return s.changeRegisteredModel(ctx, name, newName, func(tx querier, mid int64) error {
 		if newName != name {
-			if err := modelNameFree(ctx, tx, newName, false); err != nil {
+			err := modelNameFree(ctx, tx, newName, false)
+			if IsCode(err, ResourceAlreadyExists) {
+				err = Errorf(ResourceAlreadyExists, "Registered Model (name=%s) already exists. Error: names of registered models and prompts are unique.", newName)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -244,6 +251,9 @@ func setRegisteredModelTag(ctx context.Context, tx querier, mid int64, tag KeyVa
 
 // DeleteRegisteredModelTag removes a tag; none of that key is fine.
 func (s *Store) DeleteRegisteredModelTag(ctx context.Context, name, key string) error {
+	if err := validateKey(key, "key", "key"); err != nil {
+		return err
+	}
 	return s.tellRegisteredModel(ctx, name, func(tx querier, mid int64) (notice, error) {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM registered_model_tags WHERE mid = ? AND key = ?", mid, key); err != nil {
 			return notice{}, err
@@ -268,6 +278,9 @@ func (s *Store) SetAlias(ctx context.Context, name, alias, version string) error
 
 // DeleteAlias removes an alias; an unknown one is fine.
 func (s *Store) DeleteAlias(ctx context.Context, name, alias string) error {
+	if err := validateAliasName(alias); err != nil {
+		return err
+	}
 	return s.tellRegisteredModel(ctx, name, func(tx querier, mid int64) (notice, error) {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM aliases WHERE mid = ? AND alias = ?", mid, alias); err != nil {
 			return notice{}, err

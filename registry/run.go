@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Run is MLflow's Run message. The arrays of Data are written even when empty: 3.17.2 leaves them out, but 1.x clients
@@ -101,11 +103,7 @@ func (s *Store) CreateRun(ctx context.Context, n NewRun) (Run, error) {
 	if n.ExperimentID == "" {
 		return Run{}, Errorf(BadRequest, "Missing value for required parameter 'experiment_id'.")
 	}
-	tags, err := s.validateTags(n.Tags)
-	if err != nil {
-		return Run{}, err
-	}
-	tags = lastWins(tags)
+	tags := lastWins(n.Tags) // MLflow checks no keys and cuts no values here
 	named := false
 	for _, t := range tags {
 		if t.Key != TagRunName {
@@ -128,7 +126,7 @@ func (s *Store) CreateRun(ctx context.Context, n NewRun) (Run, error) {
 		id = s.cfg.NewID()
 	}
 	var info RunInfo
-	err = s.writeActiveExperiment(ctx, n.ExperimentID, func(tx querier, eid int64) error {
+	err := s.writeActiveExperiment(ctx, n.ExperimentID, func(tx querier, eid int64) error {
 		var location string
 		if err := tx.QueryRowContext(ctx, "SELECT artifact_location FROM experiments WHERE eid = ?", eid).Scan(&location); err != nil {
 			return err
@@ -288,7 +286,8 @@ func (s *Store) UpdateRun(ctx context.Context, id string, u RunUpdate) (RunInfo,
 			}
 		}
 		if u.EndTime != nil {
-			if _, err := tx.ExecContext(ctx, "UPDATE runs SET end_time = ? WHERE rid = ?", *u.EndTime, rid); err != nil {
+			// 0 is no time: MLflow takes it for "none".
+			if _, err := tx.ExecContext(ctx, "UPDATE runs SET end_time = nullif(?, 0) WHERE rid = ?", *u.EndTime, rid); err != nil {
 				return err
 			}
 		}
@@ -330,6 +329,9 @@ func (s *Store) SetTag(ctx context.Context, id string, tag KeyValue) error {
 
 func setTag(ctx context.Context, tx querier, rid int64, t KeyValue) error {
 	if t.Key == TagRunName {
+		if t.Value == "" {
+			return nil // a run keeps its name
+		}
 		if _, err := tx.ExecContext(ctx, "UPDATE runs SET name = ? WHERE rid = ?", t.Value, rid); err != nil {
 			return err
 		}
@@ -398,7 +400,37 @@ func lastWins(tags []KeyValue) []KeyValue {
 
 // pyList is how Python prints a list of strings, for messages that do.
 func pyList(items []string) string {
-	return "['" + strings.Join(items, "', '") + "']"
+	quoted := make([]string, len(items))
+	for i, item := range items {
+		quoted[i] = pyQuote(item)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// pyQuote is how Python prints a string, in double quotes only if it holds a single one and no double ones.
+func pyQuote(s string) string {
+	quote := byte('\'')
+	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
+		quote = '"'
+	}
+	out := []byte{quote}
+	for _, r := range s {
+		switch {
+		case r == rune(quote) || r == '\\':
+			out = append(out, '\\', byte(r))
+		case r == '\n':
+			out = append(out, `\n`...)
+		case r == '\r':
+			out = append(out, `\r`...)
+		case r == '\t':
+			out = append(out, `\t`...)
+		case r < ' ' || r == 0x7f:
+			out = fmt.Appendf(out, `\x%02x`, r)
+		default:
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return string(append(out, quote))
 }
 
 // AppendModelHistory adds an entry (a JSON object) to the list in the tag mlflow.log-model.history.
@@ -415,10 +447,11 @@ func (s *Store) AppendModelHistory(ctx context.Context, runID string, entry json
 				return Invalidf("The tag %s of run %s is not a JSON list.", TagModelHistory, runID)
 			}
 		}
-		out, err := json.Marshal(append(list, entry))
-		if err != nil {
-			return err
+		list = append(list, entry)
+		out := make([]string, len(list))
+		for i, e := range list {
+			out[i] = string(e)
 		}
-		return setTag(ctx, tx, rid, KeyValue{TagModelHistory, string(out)})
+		return setTag(ctx, tx, rid, KeyValue{TagModelHistory, "[" + strings.Join(out, ", ") + "]"})
 	})
 }

@@ -118,11 +118,14 @@ func prefixes(sets ...map[string]filter.Kind) map[string]filter.Kind {
 
 var tagPrefixes = map[string]filter.Kind{"tag": filter.Tag, "tags": filter.Tag}
 
+// registryPrefixes are those that the searches of experiments, registered models and versions know.
+var registryPrefixes = prefixes(map[string]filter.Kind{"attribute": filter.Attribute}, tagPrefixes)
+
 var experimentGrammar = filter.Grammar{
-	Prefixes: prefixes(attributePrefixes, tagPrefixes),
-	Entities: "['tag', 'attribute']",
+	Dialect:  filter.Experiments,
+	Prefixes: registryPrefixes,
 	Attributes: map[string]filter.Attr{
-		"name": {}, "experiment_id": {List: true},
+		"name": {}, "experiment_id": {List: true, Equality: true},
 		"creation_time": {Numeric: true}, "last_update_time": {Numeric: true},
 	},
 	NullKinds: []filter.Kind{filter.Tag},
@@ -171,9 +174,12 @@ func (s *Store) SearchExperiments(ctx context.Context, q Query) (Page[Experiment
 	return page, loadExperimentTags(ctx, s.db.Read(), page.Items)
 }
 
+// MaxModelPage is the largest page of registered-models/search.
+const MaxModelPage = 1000
+
 var registeredModelGrammar = filter.Grammar{
-	Prefixes:   prefixes(map[string]filter.Kind{"attribute": filter.Attribute}, tagPrefixes),
-	Entities:   "['tag', 'attribute']",
+	Dialect:    filter.Models,
+	Prefixes:   registryPrefixes,
 	Attributes: map[string]filter.Attr{"name": {List: true}, "timestamp": {Name: "last_updated_timestamp", OrderOnly: true}, "last_updated_timestamp": {OrderOnly: true}},
 }
 
@@ -199,8 +205,8 @@ func promptClause(cs []filter.Comparison, isPrompt string) (rest []filter.Compar
 // SearchRegisteredModels gives a page of registered models, by name unless OrderBy says otherwise. Prompts are left out unless asked
 // for.
 func (s *Store) SearchRegisteredModels(ctx context.Context, q Query) (Page[RegisteredModel], error) {
-	if q.MaxResults > 1000 || q.MaxResults < 1 {
-		return Page[RegisteredModel]{}, Invalidf("Invalid value %d for parameter 'max_results' supplied. It must be between 1 and 1000.", q.MaxResults)
+	if q.MaxResults < 1 || q.MaxResults > MaxModelPage {
+		return Page[RegisteredModel]{}, Invalidf("Invalid value for request parameter max_results. It must be between 1 and %d, but got value %d", MaxModelPage, q.MaxResults)
 	}
 	sel := &selection{columns: registeredModelColumns, from: "registered_models m"}
 	cs, err := registeredModelGrammar.Parse(q.Filter)
@@ -216,7 +222,7 @@ func (s *Store) SearchRegisteredModels(ctx context.Context, q Query) (Page[Regis
 	}
 	for _, o := range orders {
 		if o.Kind != filter.Attribute {
-			return Page[RegisteredModel]{}, Invalidf("Invalid order by key '%s' specified. Valid keys are {'name', 'timestamp'}", o.Key)
+			return Page[RegisteredModel]{}, Invalidf("Invalid order by key '%s' specified. Valid keys are '{'name', 'timestamp'}'", o.Key)
 		}
 		sel.order = append(sel.order, registeredModelColumnsOf.Attributes[o.Key]+direction(o.Desc))
 	}
@@ -231,8 +237,8 @@ func (s *Store) SearchRegisteredModels(ctx context.Context, q Query) (Page[Regis
 }
 
 var modelVersionGrammar = filter.Grammar{
-	Prefixes: prefixes(map[string]filter.Kind{"attribute": filter.Attribute}, tagPrefixes),
-	Entities: "['tag', 'attribute']",
+	Dialect:  filter.Versions,
+	Prefixes: registryPrefixes,
 	Attributes: map[string]filter.Attr{
 		"name": {List: true}, "run_id": {List: true, FilterOnly: true}, "source_path": {FilterOnly: true}, "version_number": {Numeric: true},
 		"creation_timestamp": {OrderOnly: true}, "last_updated_timestamp": {OrderOnly: true},
@@ -272,11 +278,14 @@ func (s *Store) SearchModelVersions(ctx context.Context, q Query) (Page[ModelVer
 	}
 	for _, o := range orders {
 		if o.Kind != filter.Attribute {
-			return Page[ModelVersion]{}, Invalidf("Invalid order by key '%s' specified. Valid keys are {'name', 'version_number', 'creation_timestamp', 'last_updated_timestamp'}", o.Key)
+			return Page[ModelVersion]{}, Invalidf("Invalid order by key '%s' specified. Valid keys are {'creation_timestamp', 'last_updated_timestamp', 'name', 'version_number'}", o.Key)
 		}
 		sel.order = append(sel.order, modelVersionColumnsOf.Attributes[o.Key]+direction(o.Desc))
 	}
-	sel.order = append(sel.order, "v.last_updated_timestamp DESC", "m.name ASC", "v.version DESC")
+	if len(orders) == 0 {
+		sel.order = []string{"v.last_updated_timestamp DESC"}
+	}
+	sel.order = append(sel.order, "m.name ASC", "v.version DESC")
 	rd := s.db.Scan()
 	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (modelVersionRow, error) { return scanModelVersion(rows) }, q.MaxResults, q.PageToken)
 	if err != nil {

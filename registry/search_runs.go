@@ -16,24 +16,26 @@ var metricParamPrefixes = map[string]filter.Kind{
 var runGrammar = filter.Grammar{
 	Prefixes: prefixes(attributePrefixes, tagPrefixes, metricParamPrefixes,
 		map[string]filter.Kind{"run": filter.Attribute, "dataset": filter.Dataset, "datasets": filter.Dataset}),
-	Entities: "['metric', 'parameter', 'tag', 'attribute', 'dataset']",
+	Dialect: filter.Runs,
 	Attributes: map[string]filter.Attr{
 		"run_id": {List: true}, "run_name": {}, "status": {}, "artifact_uri": {}, "user_id": {},
-		"run name": {Name: "run_name"}, "Run name": {Name: "run_name"}, "Run Name": {Name: "run_name"},
+		"run name": {Name: "run_name", FilterOnly: true}, "Run name": {Name: "run_name", FilterOnly: true}, "Run Name": {Name: "run_name", FilterOnly: true},
 		"start_time": {Numeric: true}, "end_time": {Numeric: true},
 		"created": {Name: "start_time", Numeric: true}, "Created": {Name: "start_time", Numeric: true},
 	},
 	NullKinds:   []filter.Kind{filter.Param, filter.Tag},
 	ListKinds:   []filter.Kind{filter.Dataset},
-	DatasetKeys: []string{"name", "digest", "context"},
+	DatasetKeys: []string{"context", "digest", "name"},
 }
 
 const runDatasetRows = "SELECT 1 FROM run_datasets i JOIN datasets d ON d.did = i.did WHERE i.rid = r.rid AND "
 
 var runColumnsOf = filter.Columns{
 	Attributes: map[string]string{
-		"run_id": "r.run_id", "run_name": "r.name", "status": "r.status", "artifact_uri": "r.artifact_uri", "user_id": "r.user_id",
+		"run_id": "r.run_id", "status": "r.status", "artifact_uri": "r.artifact_uri", "user_id": "r.user_id",
 		"start_time": "r.start_time", "end_time": "r.end_time",
+		// MLflow looks at the tag, which can be deleted while the name stays.
+		"run_name": "(SELECT n.value FROM tags n WHERE n.rid = r.rid AND n.key = '" + TagRunName + "')",
 	},
 	Rows: map[filter.Kind]string{
 		filter.Metric: "SELECT 1 FROM latest_metrics x WHERE x.rid = r.rid AND x.key = ?",
@@ -112,6 +114,9 @@ func orderRuns(sel *selection, clauses []string) error {
 		switch o.Kind {
 		case filter.Attribute:
 			column := runColumnsOf.Attributes[o.Key]
+			if o.Key == "run_name" {
+				column = "r.name"
+			}
 			if o.Key == "end_time" { // the only one that can be missing
 				sel.order = append(sel.order, column+" IS NULL")
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ func wrongOwner(source, field string) error {
 
 // resolveSource checks the source of a new version and tells where its files are and which run it comes from. The rules keep one
 // user from registering files that belong to nobody's run, or to the server (contract/behaviours.md, section 8).
-func (s *Store) resolveSource(ctx context.Context, n NewModelVersion) (location, runID string, err error) {
+func (s *Store) resolveSource(ctx context.Context, n *NewModelVersion) (location, runID string, err error) {
 	if n.Source == "" {
 		return "", "", missing("source")
 	}
@@ -30,19 +31,29 @@ func (s *Store) resolveSource(ctx context.Context, n NewModelVersion) (location,
 		}
 		return n.Source, n.RunID, nil
 	}
-	owner, field, err := s.sourceOwner(ctx, n)
+	scheme := uriScheme(n.Source)
+	if err := refuseHost("source", n.Source); err != nil {
+		return "", "", err
+	}
+	owner, field, err := s.sourceOwner(ctx, *n)
 	if err != nil {
 		return "", "", err
 	}
-	scheme := uriScheme(n.Source)
 	if scheme == "" || scheme == "file" {
+		if owner.unknown {
+			return "", "", wrongOwner(n.Source, field)
+		}
 		if owner.root == "" || !within(localPath(n.Source), localPath(owner.root)) {
-			return "", "", badSource(n.Source, "To use a local path as a model version source, the "+field+
+			shown := n.Source
+			if owner.root != "" && localPath(shown) != "" {
+				shown, _ = filepath.Abs(localPath(shown)) // MLflow shows where it leads
+			}
+			return "", "", badSource(shown, "To use a local path as a model version source, the "+field+
 				" request parameter has to be specified and the local path has to be contained within the artifact directory of the run specified by the "+field+".")
 		}
 		return n.Source, owner.runID, nil
 	}
-	if hasRelativeParts(n.Source) {
+	if hasRelativeParts(n.Source) || !sourceSchemes[scheme] {
 		return "", "", badSource(n.Source, "If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, "+
 			"an absolute path must be provided without relative path references present. Please provide an absolute path.")
 	}
@@ -59,27 +70,27 @@ func (s *Store) resolveSource(ctx context.Context, n NewModelVersion) (location,
 		if !uriWithin(n.Source, owner.root) {
 			return "", "", wrongOwner(n.Source, field)
 		}
-	case "http", "https":
-		if !strings.Contains(n.Source, "/api/2.0/mlflow-artifacts/artifacts/") {
-			return "", "", Invalidf("'source' cannot use the '%s' scheme: the '%s' scheme addresses a host other than the tracking server's configured artifact storage, give the artifact URI of the run instead.", scheme, scheme)
-		}
-		if !uriWithin(n.Source, owner.root) {
-			return "", "", wrongOwner(n.Source, field)
-		}
 	}
 	return n.Source, owner.runID, nil
 }
 
 // sourceOwner is the run or logged model that a request names: its artifact root and the run it stands for.
-type sourceOwner struct{ root, runID string }
+type sourceOwner struct {
+	root, runID string
+	unknown     bool // there is no such run
+}
+
+// sourceSchemes are those that MLflow has a reader for.
+var sourceSchemes = map[string]bool{
+	"s3": true, "r2": true, "b2": true, "gs": true, "wasbs": true, "ftp": true, "sftp": true, "dbfs": true, "hdfs": true, "viewfs": true,
+	"runs": true, "models": true, "http": true, "https": true, "mlflow-artifacts": true, "abfss": true,
+}
 
 func (s *Store) sourceOwner(ctx context.Context, n NewModelVersion) (o sourceOwner, field string, err error) {
 	o.runID = n.RunID
 	if n.ModelID != "" {
 		m, err := s.LoggedModel(ctx, n.ModelID, false)
-		if IsCode(err, ResourceDoesNotExist) {
-			return o, "model_id", wrongOwner(n.Source, "model_id")
-		} else if err != nil {
+		if err != nil {
 			return o, "model_id", err
 		}
 		if o.runID == "" {
@@ -95,6 +106,7 @@ func (s *Store) sourceOwner(ctx context.Context, n NewModelVersion) (o sourceOwn
 	switch {
 	case IsCode(err, ResourceDoesNotExist):
 		// A remote source may come with the id of a run that lives elsewhere.
+		o.unknown = true
 		return o, "run_id", nil
 	case err != nil:
 		return o, "run_id", err
@@ -104,7 +116,8 @@ func (s *Store) sourceOwner(ctx context.Context, n NewModelVersion) (o sourceOwn
 }
 
 // resolveModelSource follows models:/m-<id>, models:/name/<version or stage>, models:/name@alias.
-func (s *Store) resolveModelSource(ctx context.Context, n NewModelVersion) (location, runID string, err error) {
+// A version found by another name than its number is written by that into n.Source.
+func (s *Store) resolveModelSource(ctx context.Context, n *NewModelVersion) (location, runID string, err error) {
 	ref := strings.Trim(strings.TrimPrefix(n.Source, "models:"), "/")
 	if strings.HasPrefix(ref, "m-") && !strings.ContainsAny(ref, "/@") {
 		if ref != n.ModelID {
@@ -127,7 +140,16 @@ func (s *Store) resolveModelSource(ctx context.Context, n NewModelVersion) (loca
 	if !ok || name == "" || selector == "" {
 		return "", "", wrongOwner(n.Source, "model_id")
 	}
-	v, err := s.SelectModelVersion(ctx, name, selector)
+	find := s.SelectModelVersion
+	if strings.Contains(ref, "@") {
+		find = s.ModelVersionByAlias
+	} else if strings.EqualFold(selector, "latest") {
+		find = s.ModelVersionByAlias
+	}
+	if _, err := modelKey(ctx, s.db.Read(), name); err != nil {
+		return "", "", err
+	}
+	v, err := find(ctx, name, selector)
 	if err != nil {
 		return "", "", err
 	}
@@ -137,6 +159,7 @@ func (s *Store) resolveModelSource(ctx context.Context, n NewModelVersion) (loca
 	if n.RunID != "" && n.RunID != v.RunID {
 		return "", "", badSource(n.Source, "The run_id and model_id request parameters must match the referenced model version.")
 	}
+	n.Source = "models:/" + v.Name + "/" + v.Version
 	return v.StorageLocation, v.RunID, nil
 }
 
@@ -213,7 +236,7 @@ func hasRelativeParts(source string) bool {
 	if strings.ContainsRune(plain, 0) {
 		return true
 	}
-	for part := range strings.SplitSeq(strings.ReplaceAll(plain, `\`, "/"), "/") {
+	for part := range strings.SplitSeq(plain, "/") {
 		if part == ".." {
 			return true
 		}

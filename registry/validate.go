@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -46,11 +47,19 @@ func validateKey(key, field, length string) error {
 	if !keyPattern.MatchString(key) {
 		return Invalidf("Invalid value %s for parameter '%s' supplied: %s", quoteJSON(key), field, badCharacters)
 	}
-	if norm := posixNorm(key); norm != key || norm == "." || strings.HasPrefix(norm, "..") || strings.HasPrefix(norm, "/") {
-		return Invalidf("Invalid value %s for parameter '%s' supplied: Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '%s'",
-			quoteJSON(key), field, norm)
+	if err := checkNormal(key, field); err != nil {
+		return err
 	}
 	return checkLength(key, length, maxKey)
+}
+
+// checkNormal refuses a name that would lead elsewhere if it were a path.
+func checkNormal(name, field string) error {
+	if norm := posixNorm(name); norm != name || norm == "." || strings.HasPrefix(norm, "..") || strings.HasPrefix(norm, "/") {
+		return Invalidf("Invalid value %s for parameter '%s' supplied: Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '%s'",
+			quoteJSON(name), field, norm)
+	}
+	return nil
 }
 
 // posixNorm is Python's posixpath.normpath: path.Clean, but for two leading slashes, which stay.
@@ -62,16 +71,41 @@ func posixNorm(p string) string {
 	return c
 }
 
+// quoteJSON writes a string as Python's json does, in ASCII.
 func quoteJSON(s string) string {
 	b, _ := json.Marshal(s) // a string always encodes
-	return string(b)
+	if isASCII(b) {
+		return string(b)
+	}
+	var out []byte
+	for _, r := range string(b) {
+		switch {
+		case r < utf8.RuneSelf:
+			out = append(out, byte(r))
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return string(out)
 }
 
-func validateExperimentName(name, field string) error {
-	if name == "" {
-		return missing(field)
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
 	}
-	return checkLength(name, field, maxExperimentName)
+	return true
+}
+
+func validateExperimentName(name string) error {
+	if name == "" {
+		return missing("name")
+	}
+	return checkLength(name, "name", maxExperimentName)
 }
 
 func validateExperimentTag(t KeyValue) error {
@@ -166,8 +200,13 @@ func (s *Store) validateBatch(b Batch) (Batch, error) {
 	if b.Params, err = s.validateParams(b.Params, indexed("params")); err != nil {
 		return b, err
 	}
-	if b.Tags, err = s.checkPairs(b.Tags, maxTagValue, "key", "value", indexed("tags")); err != nil {
-		return b, err
+	for i, t := range b.Tags {
+		if err := validateKey(t.Key, fmt.Sprintf("tags[%d].key", i), fmt.Sprintf("tags[%d].key", i)); err != nil {
+			return b, err
+		}
+		if b.Tags[i].Value, err = s.cut(t.Value, "value", maxTagValue); err != nil {
+			return b, err
+		}
 	}
 	b.Tags = lastWins(b.Tags)
 	seen := make(map[string]int, len(b.Params))
@@ -199,6 +238,9 @@ func validateModelName(name, field string) error {
 	if strings.ContainsAny(name, "/:") {
 		return Invalidf("Invalid model name '%s'. Names cannot contain '/' or ':'.", name)
 	}
+	if err := checkNormal(name, "name"); err != nil {
+		return err
+	}
 	return checkLength(name, field, maxModelName)
 }
 
@@ -212,19 +254,29 @@ func validateRegistryTag(t KeyValue) error {
 	return checkLength(t.Value, "value", maxRegistryTagValue)
 }
 
-// validateAlias checks a name that is to be set. "latest" and v1, v2 … would read as something else in a models:/ URI.
-func validateAlias(alias string) error {
+// validateAliasName checks the form of an alias.
+func validateAliasName(alias string) error {
 	switch {
 	case alias == "":
 		return missing("alias")
 	case !aliasPattern.MatchString(alias):
 		return Invalidf("Invalid alias name: '%s'. Names may only contain alphanumerics, underscores (_), and dashes (-).", alias)
+	}
+	return checkLength(alias, "Registered model alias name", maxAlias)
+}
+
+// validateAlias checks a name that is to be set. "latest" and v1, v2 … would read as something else in a models:/ URI.
+func validateAlias(alias string) error {
+	if err := validateAliasName(alias); err != nil {
+		return err
+	}
+	switch {
 	case strings.EqualFold(alias, "latest"):
 		return Invalidf("'latest' alias name (case insensitive) is reserved.")
 	case versionAliasPattern.MatchString(alias):
 		return Invalidf("Version alias name '%s' is reserved.", alias)
 	}
-	return checkLength(alias, "alias", maxAlias)
+	return nil
 }
 
 var runIDPattern = regexp.MustCompile(`^[a-zA-Z0-9][\p{L}\p{N}_\-]{0,255}$`)

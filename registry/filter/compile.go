@@ -55,6 +55,9 @@ func Compare(column string, c Comparison, args *[]any) string { return compare(c
 func compare(column string, c Comparison, args *[]any) string {
 	switch v := c.Value.(type) {
 	case []string:
+		if len(v) == 0 {
+			return map[bool]string{true: "1 = 0", false: "1 = 1"}[c.Op == "IN"]
+		}
 		for _, s := range v {
 			*args = append(*args, s)
 		}

@@ -23,7 +23,11 @@ const (
 	tokName             // an identifier or word; may hold dots and quoted parts
 	tokString           // '…' or "…"
 	tokNumber
-	tokOp // = != < <= > >=, and ( ) ,
+	tokCompare // = != < <= > >= == <> and LIKE, ILIKE, NOT LIKE …
+	tokParens  // ( … ), balanced
+	tokMath    // an expression such as 1 + 1 or a/b, which no filter takes
+	tokClause  // a whole comparison, standing where one side of another should
+	tokOp      // , + - * / % ||
 	tokBad
 )
 
@@ -50,21 +54,30 @@ func lex(text string) []token {
 			i += size
 			continue
 		case r == '\'':
-			i = quoted(text, i)
-			out = append(out, token{stringOrBad(text[start:i], '\''), text[start:i], start})
+			kind := tokString
+			if i = quoted(text, i); i > len(text) {
+				i, kind = start+size, tokBad // a quote that never closes stands alone, as sqlparse has it
+			}
+			out = append(out, token{kind, text[start:i], start})
 			continue
 		case r == '"':
-			i = quoted(text, i)
-			if i < len(text) && text[i] == '.' { // "entity".key
-				i = name(text, i)
-				out = append(out, token{tokName, text[start:i], start})
-				continue
+			kind := tokString
+			switch i = quoted(text, i); {
+			case i > len(text):
+				i, kind = start+size, tokBad
+			case i < len(text) && text[i] == '.': // "entity".key
+				i, kind = name(text, i), tokName
 			}
-			out = append(out, token{stringOrBad(text[start:i], '"'), text[start:i], start})
+			out = append(out, token{kind, text[start:i], start})
 			continue
 		case r == '`':
-			i = name(text, i)
-			out = append(out, token{tokName, text[start:i], start})
+			kind := tokName
+			if quoted(text, i) > len(text) {
+				i, kind = start+size, tokBad
+			} else {
+				i = name(text, i)
+			}
+			out = append(out, token{kind, text[start:i], start})
 			continue
 		case unicode.IsDigit(r), (r == '-' || r == '.') && i+1 < len(text) && (text[i+1] >= '0' && text[i+1] <= '9' || text[i+1] == '.'):
 			i = number(text, i)
@@ -86,15 +99,39 @@ func lex(text string) []token {
 			for i < len(text) && strings.IndexByte("=<>", text[i]) >= 0 {
 				i++
 			}
-			kind := tokOp
+			kind := tokCompare
 			switch text[start:i] {
-			case "=", "!=", "<", "<=", ">", ">=":
+			case "=", "!=", "<", "<=", ">", ">=", "==", "<>":
 			default:
 				kind = tokBad
 			}
 			out = append(out, token{kind, text[start:i], start})
 			continue
-		case r == '(' || r == ')' || r == ',':
+		case r == '(':
+			if end := balanced(text, i); end > 0 {
+				i = end
+				out = append(out, token{tokParens, text[start:i], start})
+				continue
+			}
+		case strings.HasPrefix(text[i:], "--"):
+			i = len(text)
+			if end := strings.IndexByte(text[start:], '\n'); end >= 0 {
+				i = start + end
+			}
+			out = append(out, token{tokBad, text[start:i], start})
+			continue
+		case strings.HasPrefix(text[i:], "/*"):
+			i = len(text)
+			if end := strings.Index(text[start:], "*/"); end >= 0 {
+				i = start + end + 2
+			}
+			out = append(out, token{tokBad, text[start:i], start})
+			continue
+		case strings.HasPrefix(text[i:], "||"):
+			i += 2
+			out = append(out, token{tokOp, "||", start})
+			continue
+		case strings.ContainsRune(",+-*/%", r):
 			i += size
 			out = append(out, token{tokOp, text[start:i], start})
 			continue
@@ -105,20 +142,40 @@ func lex(text string) []token {
 	return append(out, token{tokEnd, "", len(text)})
 }
 
-// quoted gives the index behind a quoted part that starts at i, or the end of the text when the quote stays open.
-func quoted(text string, i int) int {
-	q := text[i]
-	if j := strings.IndexByte(text[i+1:], q); j >= 0 {
-		return i + j + 2
+// balanced gives the index behind the parenthesis that closes the one at i, 0 when none does.
+func balanced(text string, i int) int {
+	depth := 0
+	for i < len(text) {
+		switch text[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case '\'', '"', '`':
+			i = quoted(text, i)
+			continue
+		}
+		i++
 	}
-	return len(text)
+	return 0
 }
 
-func stringOrBad(s string, q byte) tokenKind {
-	if len(s) < 2 || s[len(s)-1] != q {
-		return tokBad
+// quoted gives the index behind a quoted part that starts at i, or one behind the end of the text when the quote stays open.
+func quoted(text string, i int) int {
+	q := text[i]
+	for i++; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && q != '`' && i+1 < len(text):
+			i++ // whatever follows is no end; the backslash stays in the value
+		case text[i] == q && q == '\'' && i+1 < len(text) && text[i+1] == q:
+			i++ // a doubled quote belongs to the value, doubled
+		case text[i] == q:
+			return i + 1
+		}
 	}
-	return tokString
+	return len(text) + 1
 }
 
 // name gives the index behind an identifier: words and quoted parts joined by dots.
@@ -128,8 +185,8 @@ func name(text string, i int) int {
 		switch {
 		case isWord(r) || r == '.':
 			i += size
-		case r == '`' || r == '"':
-			i = quoted(text, i)
+		case r == '`', (r == '"' || r == '\'') && i > 0 && text[i-1] == '.':
+			i = min(quoted(text, i), len(text))
 		default:
 			return i
 		}

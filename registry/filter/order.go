@@ -15,7 +15,7 @@ func (g *Grammar) ParseOrder(clauses []string) ([]Order, error) {
 	seen := map[Order]bool{}
 	for _, clause := range clauses {
 		toks := lex(clause)
-		if len(toks) < 2 || toks[0].kind != tokName && (toks[0].kind != tokString || toks[0].text[0] != '"') {
+		if len(toks) < 2 || strings.TrimSpace(clause) != clause || !toks[0].identifier() {
 			return nil, errorf("Invalid order_by clause '%s'. Could not be parsed.", clause)
 		}
 		var o Order
@@ -29,12 +29,19 @@ func (g *Grammar) ParseOrder(clauses []string) ([]Order, error) {
 		default:
 			return nil, errorf("Invalid order_by clause '%s'. Could not be parsed.", clause)
 		}
+		id := toks[0].text
+		if _, _, dotted := cutIdentifier(id); dotted && g.Dialect == Models {
+			return nil, g.Dialect.badAttribute(g, id, id, true)
+		}
 		var err error
-		if o.Kind, o.Key, err = g.identifier(toks[0].text, true); err != nil {
+		if o.Kind, o.Key, err = g.identifier(id, true); err != nil {
 			return nil, err
 		}
 		column := Order{Kind: o.Kind, Key: o.Key}
 		if seen[column] {
+			if g.Dialect == Experiments {
+				continue // the first one has decided
+			}
 			return nil, errorf("`order_by` contains duplicate fields: ['%s']", strings.Join(clauses, "', '"))
 		}
 		seen[column] = true

@@ -26,16 +26,19 @@ type Attr struct {
 	Name    string // its own name, when it has several
 	Numeric bool
 	List    bool // takes IN and NOT IN
-	// Order alone means that order_by knows it but filters do not; Filter alone the reverse.
+	// Equality means that only = and != and lists apply, not LIKE.
+	Equality bool
+	// OrderOnly means that order_by knows it but filters do not; FilterOnly the reverse.
 	OrderOnly, FilterOnly bool
 }
 
 // Grammar is the search language of one kind of entity.
 type Grammar struct {
+	// Dialect chooses the messages; Words, if any, overrule it.
+	Dialect Dialect
+	Words   *Words
 	// Prefixes maps "metrics", "metric", … to kinds; an identifier without prefix is an attribute.
-	Prefixes map[string]Kind
-	// Entities is how MLflow's message lists the kinds.
-	Entities   string
+	Prefixes   map[string]Kind
 	Attributes map[string]Attr
 	// NullKinds take IS NULL and IS NOT NULL.
 	NullKinds []Kind
@@ -45,20 +48,10 @@ type Grammar struct {
 	DatasetKeys []string
 	// StringOrder lets string attributes take < <= > >= too.
 	StringOrder bool
-	// Words are messages of this grammar's own; nil means the usual ones.
-	Words *Words
+	// Entities is how the message about an unknown prefix lists the kinds, where Words do not say it.
+	Entities string
 	// Rules, when set, says what comparisons of each kind may be, in place of NullKinds, ListKinds and the common operators.
 	Rules map[Kind]Rule
-}
-
-// Words are the formats of messages in which one search of MLflow differs from the others.
-type Words struct {
-	Clause string // a place where no clause goes on: the text there
-	Entity string // an unknown prefix
-	Key    string // an unknown attribute: it, and the set of those known
-	Text   string // an attribute that wants a quoted string: what it got
-	TagOp  string // an operator that tags do not take
-	NotIn  string // NOT IN, where only IN is taken
 }
 
 // Comparison is one clause. Value is a string, a float64, an int64, a []string for IN, or nil for IS NULL.
@@ -80,221 +73,317 @@ func (g *Grammar) Parse(text string) ([]Comparison, error) {
 		return nil, nil
 	}
 	if strings.TrimSpace(text) == "" {
-		return nil, errorf("Invalid filter '%s'. Could not be parsed.", text)
+		return nil, g.Dialect.blank(text)
 	}
-	p := &parser{g: g, text: text, toks: lex(text)}
+	if first, rest, ok := cutStatement(text); ok && strings.TrimSpace(rest) != "" {
+		return nil, g.Dialect.severalStatements(text)
+	} else if ok {
+		text = first + ";"
+	}
+	clauses, bad := group(text)
+	if bad != nil {
+		return nil, g.Dialect.badClauses(g, text, bad)
+	}
+	if len(clauses) > maxComparisons {
+		return nil, errorf("The filter has more than %d comparisons.", maxComparisons)
+	}
 	var out []Comparison
-	for {
-		c, err := p.comparison()
+	for _, c := range clauses {
+		compared, err := g.comparison(c)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, c)
-		if p.g.Rules != nil && len(out) > maxComparisons {
-			return nil, errorf("The filter has more than %d comparisons.", maxComparisons)
+		out = append(out, compared)
+	}
+	return out, nil
+}
+
+// cutStatement splits at the first semicolon that is not quoted.
+func cutStatement(text string) (first, rest string, found bool) {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\'', '"', '`':
+			i = quoted(text, i) - 1
+		case ';':
+			return text[:i], text[i+1:], true
 		}
-		switch t := p.next(); {
-		case t.kind == tokEnd:
-			return out, nil
-		case t.text == ";" && p.peek().kind != tokEnd:
-			return nil, errorf("Search filter contained multiple expression '%s'. Provide AND-ed expression list.", text)
-		case !t.word("and"):
-			return nil, p.invalid(t)
-		}
 	}
+	return text, "", false
 }
 
-type parser struct {
-	g    *Grammar
-	text string
-	toks []token
-	i    int
+// clause is a comparison as written: two sides and an operator between; IS NULL has no right side.
+type clause struct {
+	left  token
+	op    string
+	right token
 }
 
-func (p *parser) peek() token { return p.toks[p.i] }
-
-func (p *parser) next() token {
-	t := p.toks[p.i]
-	if t.kind != tokEnd {
-		p.i++
-	}
-	return t
-}
-
-// invalid is the error for a place where no clause goes on; it shows the token there.
-func (p *parser) invalid(t token) error {
-	text := t.text
-	if t.kind == tokEnd {
-		text = strings.TrimSpace(p.text)
-	}
-	if p.g.Words != nil {
-		return errorf(p.g.Words.Clause, text)
-	}
-	return errorf("Invalid clause(s) in filter string: '%s'", text)
-}
-
-func (p *parser) comparison() (c Comparison, err error) {
-	id := p.next()
-	// A quoted key may stand alone, as in "run name" = 'x'; sqlparse, which MLflow uses, reads '…' as a value only.
-	if id.kind != tokName && (id.kind != tokString || id.text[0] != '"') {
-		return c, p.invalid(id)
-	}
-	op := p.next()
-	switch {
-	case op.word("is"):
-		return p.isNull(id, op)
-	case op.word("not"):
-		if in := p.next(); !in.word("in") {
-			return c, p.invalid(in)
-		}
-		return p.list(id, "NOT IN")
-	case op.word("in"):
-		return p.list(id, "IN")
-	case op.word("like"), op.word("ilike"), op.word("rlike") && p.g.Rules != nil:
-		op.text = strings.ToUpper(op.text)
-	case op.kind != tokOp || strings.Contains("(),", op.text):
-		return c, p.invalid(op)
-	}
-	if c.Kind, c.Key, err = p.g.identifier(id.text, false); err != nil {
-		return c, err
-	}
-	c.Op = op.text
-	v := p.next()
-	if v.kind == tokEnd || v.kind == tokOp {
-		return c, p.invalid(v)
-	}
-	return p.value(c, v)
-}
-
-func (p *parser) isNull(id, is token) (c Comparison, err error) {
-	c.Op = "IS NULL"
-	t := p.next()
-	if t.word("not") {
-		c.Op = "IS NOT NULL"
-		t = p.next()
-	}
-	if !t.word("null") {
-		return c, p.invalid(is)
-	}
-	if c.Kind, c.Key, err = p.g.identifier(id.text, false); err != nil {
-		return c, err
-	}
-	if p.g.Words != nil && c.Kind == Tag {
-		return c, errorf(p.g.Words.TagOp, c.Op)
-	}
-	if p.g.Rules != nil {
-		return c, p.g.ruledNull(c)
-	}
-	if !slices.Contains(p.g.NullKinds, c.Kind) {
-		return c, errorf("IS NULL / IS NOT NULL is only supported for tags and params, not for '%s' '%s'", c.Kind, c.Key)
-	}
-	return c, nil
-}
-
-func (p *parser) list(id token, op string) (c Comparison, err error) {
-	if t := p.next(); t.text != "(" {
-		return c, p.invalid(t)
-	}
-	const prefix = "While parsing a list in the query, expected "
-	var values []string
-	for comma := true; ; {
-		t := p.next()
+// group finds the comparisons in a text, as sqlparse does, on which MLflow builds: AND between them is optional. bad are the tokens that belong to none.
+func group(text string) (clauses []clause, bad []string) {
+	toks := join(lex(text), text)
+	for i := 0; toks[i].kind != tokEnd; {
+		t := toks[i]
+		at := func(n int) token { return toks[min(i+n, len(toks)-1)] }
 		switch {
-		case t.kind == tokEnd:
-			return c, p.invalid(t)
-		case t.text == ")" && t.kind == tokOp:
-			if len(values) == 0 {
-				return c, errorf("%sa non-empty list of string values, but got empty list", prefix)
+		case t.word("and"):
+			i++
+		case t.operand() && at(1).kind == tokCompare && at(2).operand():
+			c := clause{t, strings.ToUpper(at(1).text), at(2)}
+			i += 3
+			for toks[i].kind == tokCompare && at(1).operand() { // a > b > c
+				left := token{tokClause, text[c.left.pos : c.right.pos+len(c.right.text)], c.left.pos}
+				c = clause{left, strings.ToUpper(toks[i].text), at(1)}
+				i += 2
 			}
-			if c.Kind, c.Key, err = p.g.identifier(id.text, false); err != nil {
-				return c, err
+			clauses = append(clauses, c)
+			if toks[i].text == "," && toks[i].kind == tokOp { // sqlparse makes one list of "a = 1, b = 2"
+				end := len(strings.TrimRight(text, " \t\r\n"))
+				return nil, append(bad, text[c.left.pos:end])
 			}
-			c.Op, c.Value = op, values
-			return c, p.g.listAllowed(c)
-		case t.text == "," && t.kind == tokOp:
-			if comma {
-				return c, errorf("%sa non-empty list of string values, but got ill-formed list.", prefix)
-			}
-			comma = true
-		case t.kind != tokString:
-			return c, errorf("%sstring value, punctuation, or whitespace, but got different type in list: %s", prefix, t.text)
-		case !comma:
-			return c, errorf("%sa non-empty list of string values, but got ill-formed list.", prefix)
+		case t.identifier() && at(1).word("in") && at(2).kind == tokParens:
+			clauses = append(clauses, clause{t, "IN", at(2)})
+			i += 3
+		case t.identifier() && at(1).word("not") && at(2).word("in") && at(3).kind == tokParens:
+			clauses = append(clauses, clause{t, "NOT IN", at(3)})
+			i += 4
+		case t.identifier() && at(1).word("is") && at(2).word("null"):
+			clauses = append(clauses, clause{left: t, op: "IS NULL"})
+			i += 3
+		case t.identifier() && at(1).word("is") && at(2).word("not null"):
+			clauses = append(clauses, clause{left: t, op: "IS NOT NULL"})
+			i += 3
+		case t.kind == tokName && at(1).kind == tokName && !at(1).keyword() && !t.keyword() && at(2).kind != tokCompare: // "a b": b is taken for an alias of a
+			bad = append(bad, text[t.pos:at(1).pos+len(at(1).text)])
+			i += 2
 		default:
-			comma = false
-			values = append(values, unquote(t.text))
+			bad = append(bad, t.text)
+			i++
 		}
 	}
+	return clauses, bad
 }
 
-func (g *Grammar) listAllowed(c Comparison) error {
-	if g.Rules != nil {
-		return g.ruledList(c)
-	}
-	if slices.Contains(g.ListKinds, c.Kind) {
-		return nil
-	}
-	if c.Kind != Attribute {
-		if g.Words != nil {
-			return errorf("Expected a quoted string value for %s (e.g. 'my-value'). Got value ('%s')", c.Kind, strings.Join(c.Value.([]string), "', '"))
+// join makes one token of NOT NULL, of NOT LIKE, and of an expression.
+func join(toks []token, text string) []token {
+	var out []token
+	for i := 0; i < len(toks); i++ {
+		t := toks[i]
+		next := toks[min(i+1, len(toks)-1)]
+		span := func(kind tokenKind, last token) token {
+			return token{kind, text[t.pos : last.pos+len(last.text)], t.pos}
 		}
-		return errorf("Invalid comparator '%s' not one of '%s'", c.Op, pySet(stringOps))
+		switch {
+		case t.word("not") && next.word("null"):
+			t = span(tokName, next)
+			i++
+		case t.word("not") && (next.word("like") || next.word("ilike")):
+			t = span(tokCompare, next)
+			i++
+		case t.word("like"), t.word("ilike"), t.word("rlike"):
+			t.kind = tokCompare
+		case t.operand() && !t.keyword():
+			for i+2 < len(toks) && toks[i+1].kind == tokOp && toks[i+1].text != "," && toks[i+2].operand() {
+				t = span(tokMath, toks[i+2])
+				i += 2
+			}
+			// "a -1": the lexer took the sign for the number's
+			for i+1 < len(toks) && toks[i+1].kind == tokNumber && strings.HasPrefix(toks[i+1].text, "-") {
+				t = span(tokMath, toks[i+1])
+				i++
+			}
+		}
+		out = append(out, t)
 	}
-	var lists []string
+	return out
+}
+
+func (t token) identifier() bool {
+	return t.kind == tokName && !t.keyword() || t.kind == tokString && t.text[0] == '"'
+}
+
+func (t token) operand() bool {
+	switch t.kind {
+	case tokName:
+		return !t.keyword()
+	case tokString, tokNumber, tokParens, tokMath:
+		return true
+	}
+	return false
+}
+
+func (t token) keyword() bool {
+	for _, w := range []string{"and", "or", "not", "in", "is", "null", "not null", "between", "like", "ilike", "asc", "desc"} {
+		if t.word(w) {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Grammar) comparison(c clause) (out Comparison, err error) {
+	if !c.left.identifier() {
+		return out, errorf("Invalid comparison clause. Expected 'Identifier' found '%s'", c.left.text)
+	}
+	if out.Kind, out.Key, err = g.identifier(c.left.text, false); err != nil {
+		return out, err
+	}
+	out.Op = c.op
+	if g.Rules != nil {
+		return g.ruled(out, c.right)
+	}
+	if c.op == "IS NULL" || c.op == "IS NOT NULL" {
+		if !slices.Contains(g.NullKinds, out.Kind) {
+			return out, g.Dialect.noNull(g, c, out)
+		}
+		return out, nil
+	}
+	if err := g.Dialect.earlyOperator(g, out); err != nil {
+		return out, err
+	}
+	if out.Value, err = g.value(out, c.right); err != nil {
+		return out, err
+	}
+	if !g.takes(out) {
+		return out, g.Dialect.badOperator(g, out)
+	}
+	return out, nil
+}
+
+func (g *Grammar) isNumeric(c Comparison) bool {
+	return c.Kind == Metric || c.Kind == Attribute && g.Attributes[c.Key].Numeric
+}
+
+// takes tells whether an operator goes with what stands left of it.
+func (g *Grammar) takes(c Comparison) bool {
+	if g.isNumeric(c) {
+		return slices.Contains(numericOps, c.Op)
+	}
+	switch c.Op {
+	case "IN", "NOT IN":
+		_, ok := c.Value.([]string)
+		return ok && (c.Op == "IN" || g.Words == nil)
+	}
+	if g.StringOrder && c.Kind == Attribute && slices.Contains(numericOps, c.Op) {
+		return true
+	}
+	if _, isList := c.Value.([]string); isList || !slices.Contains(stringOps, c.Op) {
+		return false
+	}
+	return c.Op == "=" || c.Op == "!=" || !g.Attributes[c.Key].Equality || c.Kind != Attribute
+}
+
+// value reads the right side as kind and key want it.
+func (g *Grammar) value(c Comparison, v token) (any, error) {
+	if g.Dialect == LoggedModels {
+		return g.bareValue(c, v)
+	}
+	if g.isNumeric(c) {
+		if g.Dialect == Versions && v.kind == tokString && slices.Contains(numericOps, c.Op) {
+			v.kind, v.text = tokNumber, unquote(v.text) // version_number = '1'
+		}
+		if g.Dialect == Versions && !slices.Contains(numericOps, c.Op) && v.kind != tokParens {
+			return nil, g.Dialect.badOperator(g, c)
+		}
+		if v.kind != tokNumber {
+			return nil, g.Dialect.notNumeric(g, c, v)
+		}
+		return attributeOrMetric(g, c, v)
+	}
+	switch {
+	case v.kind == tokString:
+		return unquote(v.text), nil
+	case v.kind == tokName:
+		return nil, errorf("Parameter value is either not quoted or unidentified quote types used for string value %s. Use either single or double quotes.", v.text)
+	case v.kind == tokParens && (c.Kind == Attribute || c.Kind == Dataset):
+		if c.Kind == Attribute && !g.Attributes[c.Key].List {
+			return nil, errorf("Only %s attributes support comparison with a list of quoted string values.", pyList(g.lists()))
+		}
+		return parseList(v.text)
+	}
+	if g.Dialect == Versions && c.Kind == Attribute && v.kind == tokNumber {
+		return nil, errorf("Only the '{'creation_timestamp', 'last_updated_timestamp', 'version_number'}' attributes support comparison with numeric values.")
+	}
+	return nil, g.Dialect.notString(g, c, v.text)
+}
+
+// bareValue reads a value as the search of logged models does: single quotes are optional, double ones belong to the value.
+func (g *Grammar) bareValue(c Comparison, v token) (any, error) {
+	if g.isNumeric(c) {
+		f, err := strconv.ParseFloat(v.text, 64)
+		if err != nil && !math.IsInf(f, 0) {
+			return nil, g.Dialect.notNumeric(g, c, v)
+		}
+		return f, nil
+	}
+	if v.kind == tokParens {
+		list, err := parseList(v.text)
+		if err == errEmptyList {
+			return []string{}, nil
+		}
+		return list, err
+	}
+	return strings.Trim(v.text, "'"), nil
+}
+
+func (g *Grammar) lists() []string {
+	var out []string
 	for name, a := range g.Attributes {
 		if a.List {
-			lists = append(lists, name)
+			out = append(out, name)
 		}
 	}
-	if slices.Contains(lists, c.Key) {
-		if g.Words != nil && c.Op == "NOT IN" {
-			return errorf("%s", g.Words.NotIn)
-		}
-		return nil
-	}
-	sort.Strings(lists)
-	return errorf("Only ['%s'] attributes support comparison with a list of quoted string values.", strings.Join(lists, "', '"))
+	sort.Strings(out)
+	return out
 }
 
-// value checks the operator and reads the value that kind and key want.
-func (p *parser) value(c Comparison, v token) (Comparison, error) {
-	if p.g.Rules != nil {
-		return p.ruled(c, v)
+var errEmptyList = errorf("While parsing a list in the query, expected a non-empty list of string values, but got empty list")
+
+// parseList reads ('a', "b"): what Python reads as a string or a tuple of strings.
+func parseList(text string) ([]string, error) {
+	const ill = "While parsing a list in the query, expected a non-empty list of string values, but got ill-formed list."
+	inner := text[1 : len(text)-1]
+	for strings.HasPrefix(strings.TrimSpace(inner), "(") { // (('a'))
+		inner = strings.TrimSpace(inner)
+		if balanced(inner, 0) != len(inner) {
+			return nil, errorf(ill)
+		}
+		inner = inner[1 : len(inner)-1]
 	}
-	numeric := c.Kind == Metric || c.Kind == Attribute && p.g.Attributes[c.Key].Numeric
-	if numeric {
-		if v.kind != tokNumber {
-			if c.Kind == Metric {
-				return c, errorf("Expected numeric value type for metric. Found %s", v.text)
+	var values, shown []string
+	strange, fresh := false, true
+	for _, t := range lex(inner) {
+		switch {
+		case t.kind == tokEnd:
+		case t.kind == tokOp && t.text == ",":
+			if fresh {
+				return nil, errorf(ill)
 			}
-			return c, errorf("Expected numeric value type for numeric attribute: %s. Found %s", c.Key, v.text)
+			fresh = true
+		case t.kind == tokString && fresh:
+			values, fresh = append(values, unquote(t.text)), false
+			shown = append(shown, pyQuote(unquote(t.text)))
+		case t.kind == tokString: // 'a' 'b' is one string in Python
+			values[len(values)-1] += unquote(t.text)
+		case t.kind == tokNumber && fresh:
+			values, shown, strange, fresh = append(values, t.text), append(shown, t.text), true, false
+		default:
+			return nil, errorf(ill)
 		}
-		if !slices.Contains(numericOps, c.Op) {
-			return c, errorf("Invalid comparator '%s' not one of '%s'", c.Op, pySet(numericOps))
-		}
-		var err error
-		c.Value, err = parseNumber(v.text, c.Kind == Metric)
-		return c, err
 	}
-	if v.kind != tokString {
-		if v.kind == tokName || v.kind == tokBad {
-			return c, errorf("Parameter value is either not quoted or unidentified quote types used for string value %s. Use either single or double quotes.", v.text)
-		}
-		if p.g.Words != nil && c.Kind == Attribute {
-			return c, errorf(p.g.Words.Text, v.text)
-		}
-		return c, errorf("Expected a quoted string value for %s (e.g. 'my-value'). Got value %s", c.Kind, v.text)
+	if len(values) == 0 {
+		return nil, errEmptyList
 	}
-	if ordered := p.g.StringOrder && c.Kind == Attribute && slices.Contains(numericOps, c.Op); !ordered && !slices.Contains(stringOps, c.Op) {
-		if p.g.Words != nil && c.Kind == Tag {
-			return c, errorf(p.g.Words.TagOp, c.Op)
+	if strange {
+		tuple := strings.Join(shown, ", ")
+		if len(shown) == 1 {
+			tuple += ","
 		}
-		return c, errorf("Invalid comparator '%s' not one of '%s'", c.Op, pySet(stringOps))
+		return nil, errorf("While parsing a list in the query, expected string value, punctuation, or whitespace, but got different type in list: (%s)", tuple)
 	}
-	c.Value = unquote(v.text)
-	return c, nil
+	return values, nil
 }
 
+// parseNumber reads a number; float keeps integers as floats too.
 func parseNumber(text string, float bool) (any, error) {
 	if !float {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -308,30 +397,54 @@ func parseNumber(text string, float bool) (any, error) {
 	return f, nil
 }
 
+// attributeOrMetric reads the number that an attribute or a metric is compared with.
+func attributeOrMetric(g *Grammar, c Comparison, v token) (any, error) {
+	if c.Kind != Metric {
+		if n, err := strconv.ParseInt(v.text, 10, 64); err == nil {
+			return n, nil
+		}
+		switch g.Dialect {
+		case Experiments:
+			return nil, errorf("Invalid value for numeric attribute '%s': '%s'", c.Key, v.text)
+		case Versions:
+			return nil, errorf("Invalid value for numeric attribute '%s': %s", c.Key, v.text)
+		}
+	}
+	f, err := strconv.ParseFloat(v.text, 64)
+	if err != nil && !math.IsInf(f, 0) {
+		return nil, g.Dialect.notNumeric(g, c, v)
+	}
+	return f, nil
+}
+
 // identifier splits "entity.key" and checks both.
 func (g *Grammar) identifier(text string, order bool) (Kind, string, error) {
 	prefix, key, dotted := cutIdentifier(text)
 	if !dotted {
-		prefix, key = string(Attribute), text
+		prefix, key = "attribute", text
 	}
-	kind, ok := g.Prefixes[unquote(prefix)]
+	if g.Dialect.quotesPrefix() {
+		prefix = trimQuotes(prefix, "`")
+	}
+	kind, ok := g.Prefixes[prefix]
 	if !ok && dotted {
-		if g.Words != nil {
-			return "", "", errorf(g.Words.Entity, unquote(prefix))
-		}
-		return "", "", errorf("Invalid entity type '%s'. Valid values are %s", unquote(prefix), g.Entities)
+		return "", "", g.Dialect.badEntity(g, prefix)
 	} else if !ok {
 		kind = Attribute
 	}
-	key = unquote(key)
+	asWritten := key
+	switch {
+	case kind == Attribute && g.Dialect.bareAttributes() && !order:
+	case g.Dialect == LoggedModels:
+		key = strings.Trim(key, "`")
+	default:
+		key = unquote(key)
+	}
 	switch kind {
 	case Attribute:
 		a, ok := g.Attributes[key]
 		if !ok || a.OrderOnly && !order || a.FilterOnly && order {
-			if g.Words != nil {
-				return "", "", errorf(g.Words.Key, key, pySet(g.keys(order)))
-			}
-			return "", "", errorf("Invalid attribute key '%s' specified. Valid keys are '%s'", key, pySet(g.keys(order)))
+			return "", "", g.Dialect.badAttribute(g, asWritten, key, order)
 		}
 		if a.Name != "" {
 			key = a.Name
@@ -374,4 +487,24 @@ func (g *Grammar) keys(order bool) []string {
 // pySet prints names as Python prints a set of strings.
 func pySet(names []string) string {
 	return fmt.Sprintf("{'%s'}", strings.Join(names, "', '"))
+}
+
+func pyList(names []string) string {
+	return fmt.Sprintf("['%s']", strings.Join(names, "', '"))
+}
+
+// pyQuote prints a string as Python does, for texts without control characters.
+func pyQuote(s string) string {
+	s = strings.ReplaceAll(s, `\`, `\\`)
+	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
+		return `"` + s + `"`
+	}
+	return "'" + strings.ReplaceAll(s, "'", `\'`) + "'"
+}
+
+func trimQuotes(s, quotes string) string {
+	if len(s) >= 2 && s[0] == s[len(s)-1] && strings.IndexByte(quotes, s[0]) >= 0 {
+		return s[1 : len(s)-1]
+	}
+	return s
 }

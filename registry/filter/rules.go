@@ -31,14 +31,26 @@ const maxPattern = 50000
 // maxComparisons bounds a filter, as SQLite bounds the depth of an expression.
 const maxComparisons = 500
 
-func (p *parser) ruled(c Comparison, v token) (Comparison, error) {
-	r := p.g.Rules[c.Kind]
+// ruled reads a comparison of a grammar that has rules.
+func (g *Grammar) ruled(c Comparison, v token) (Comparison, error) {
+	switch c.Op {
+	case "IS NULL", "IS NOT NULL":
+		return c, g.ruledNull(c)
+	case "IN", "NOT IN":
+		values, err := parseList(v.text)
+		if err != nil {
+			return c, err
+		}
+		c.Value = values
+		return c, g.ruledList(c)
+	}
+	r := g.Rules[c.Kind]
 	ops, numbers := r.Ops, r.Numbers
 	if c.Kind == Attribute {
-		if p.g.Attributes[c.Key].Numeric {
+		if g.Attributes[c.Key].Numeric {
 			ops, numbers = numericOps, numericOps
 		} else if v.kind == tokNumber {
-			return c, errorf("Only the '%s' attributes support comparison with numeric values.", pySet(p.g.numeric()))
+			return c, errorf("Only the '%s' attributes support comparison with numeric values.", pySet(g.numeric()))
 		}
 	}
 	if r.Check != nil {
@@ -62,7 +74,7 @@ func (p *parser) ruled(c Comparison, v token) (Comparison, error) {
 	default:
 		return c, errorf("Expected a quoted string value for %s (e.g. 'my-value'). Got value %s", c.Kind, v.text)
 	}
-	if err := p.g.allowed(c, r, ops); err != nil {
+	if err := g.allowed(c, r, ops); err != nil {
 		return c, err
 	}
 	if wantsNumber {

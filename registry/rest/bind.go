@@ -21,7 +21,7 @@ import (
 // A request type is a plain struct. Tags of its fields:
 //
 //	json:"run_id"        the wire name; the camelCase spelling is accepted too
-//	req:"true"           absent, null, "" or an empty list is "Missing value for required parameter"
+//	req:"true"           absent, null or "" is "Missing value for required parameter"
 //	alias:"run_uuid"     an older name of the same field
 //	path:"model_id"      taken from the path
 //
@@ -36,6 +36,11 @@ type field struct {
 	name     string
 	index    int
 	required bool
+}
+
+// onlyCamel tells whether a spelling does not count: a required field must come under its own name, as in MLflow.
+func (f field) onlyCamel(spelling string) bool {
+	return f.required && spelling != f.name && spelling == camel(f.name)
 }
 
 type plan struct {
@@ -113,7 +118,7 @@ func bind(r *http.Request, pathValue func(string) string, req any, maxBody int64
 		if err != nil {
 			return err
 		}
-		d := decoder{dec: jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+		d := decoder{dec: jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), ownNames: true}
 		if notJSON, err = d.body(p, v, body); err != nil {
 			return err
 		}
@@ -131,9 +136,12 @@ func bind(r *http.Request, pathValue func(string) string, req any, maxBody int64
 }
 
 func checkContentType(r *http.Request, fields int) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodDelete {
+		return nil // whatever body there is, is read as JSON
+	}
 	header := r.Header.Get("Content-Type")
 	if header == "" {
-		if fields == 0 || r.ContentLength == 0 && r.Method == http.MethodDelete {
+		if fields == 0 {
 			return nil
 		}
 		return registry.Invalidf("Bad Request. Content-Type header is missing.")
@@ -194,8 +202,10 @@ func (p *plan) required(v reflect.Value, path string) error {
 
 func empty(v reflect.Value) bool {
 	switch v.Kind() {
-	case reflect.String, reflect.Slice, reflect.Map:
+	case reflect.String:
 		return v.Len() == 0
+	case reflect.Slice, reflect.Map: // an empty list is a value
+		return v.IsNil()
 	case reflect.Pointer:
 		return v.IsNil() || v.Elem().Kind() == reflect.String && v.Elem().Len() == 0
 	}
@@ -216,6 +226,9 @@ func bindQuery(p *plan, v reflect.Value, query url.Values) error {
 			continue
 		}
 		f := p.fields[n]
+		if f.onlyCamel(name) {
+			continue
+		}
 		if err := setText(v.Field(f.index), values, f.name); err != nil {
 			return err
 		}
@@ -283,6 +296,9 @@ func wrongType(path string, raw jsontext.Value) error {
 	python := map[jsontext.Kind]string{'"': "str", '{': "dict", '[': "list", 't': "bool", 'f': "bool", 'n': "NoneType", '0': "int"}[raw.Kind()]
 	if python == "int" && bytes.ContainsAny(raw, ".eE") {
 		python = "float"
+	}
+	if raw.Kind() == '{' || raw.Kind() == '[' {
+		_ = raw.Compact() // it was read as one value, so it is valid
 	}
 	const limit = 200
 	if len(raw) > limit {

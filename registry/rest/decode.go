@@ -14,7 +14,11 @@ import (
 )
 
 // decoder reads a JSON body into a request struct as leniently as MLflow does, without a copy of the body's tree.
-type decoder struct{ dec *jsontext.Decoder }
+type decoder struct {
+	dec *jsontext.Decoder
+	// ownNames means that required fields of the request itself must come under their own names, not in camelCase.
+	ownNames bool
+}
 
 // body decodes a whole body. A body that is no JSON object counts as an empty one, so that required fields are reported first; then notJSON says what was
 // wrong. A body that is a JSON string is decoded once more, for old clients that encode twice.
@@ -28,7 +32,7 @@ func (d decoder) body(p *plan, v reflect.Value, body []byte) (notJSON, err error
 			return terr, nil
 		}
 		inner := []byte(tok.String())
-		again := decoder{jsontext.NewDecoder(bytes.NewReader(inner), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+		again := decoder{dec: jsontext.NewDecoder(bytes.NewReader(inner), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), ownNames: d.ownNames}
 		if again.dec.PeekKind() != '{' {
 			return errors.New("it is a JSON string"), nil
 		}
@@ -81,6 +85,12 @@ func (d decoder) object(p *plan, v reflect.Value, path string) error {
 			return registry.Invalidf("Request specifies both '%s' and '%s'; provide only one of them.", f.name, camel(f.name))
 		}
 		seen[n] = name
+		if d.ownNames && path == "" && f.onlyCamel(name) {
+			if err := d.dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := d.value(v.Field(f.index), join(path, f.name)); err != nil {
 			return err
 		}
@@ -88,6 +98,9 @@ func (d decoder) object(p *plan, v reflect.Value, path string) error {
 	_, err := d.dec.ReadToken()
 	return err
 }
+
+// maxEnum is above the numbers of every enumeration of MLflow's protocol but below what a typo makes of one.
+const maxEnum = 10
 
 func (d decoder) value(v reflect.Value, path string) error {
 	kind := d.dec.PeekKind()
@@ -115,6 +128,9 @@ func (d decoder) value(v reflect.Value, path string) error {
 		}
 		if kind == '0' && v.Type() == enumType {
 			raw, err := d.dec.ReadValue()
+			if n, ok := parseInt(string(raw)); err == nil && (!ok || n < 0 || n > maxEnum) {
+				return wrongType(path, raw.Clone())
+			}
 			v.SetString(string(raw))
 			return err
 		}
@@ -176,9 +192,13 @@ func (d decoder) number(v reflect.Value, path string) error {
 }
 
 func (d decoder) list(v reflect.Value, path string) error {
+	if v.Type().Elem().Kind() == reflect.String {
+		return d.strings(v, path)
+	}
 	if _, err := d.dec.ReadToken(); err != nil {
 		return err
 	}
+	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	for i := 0; d.dec.PeekKind() != ']'; i++ {
 		if i == v.Cap() {
 			v.Grow(max(4, v.Cap()))
@@ -191,6 +211,32 @@ func (d decoder) list(v reflect.Value, path string) error {
 	}
 	_, err := d.dec.ReadToken()
 	return err
+}
+
+// strings reads a list of texts. An item of another type is an error about the whole list, as in MLflow.
+func (d decoder) strings(v reflect.Value, path string) error {
+	raw, err := d.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	raw = raw.Clone()
+	items := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowInvalidUTF8(true))
+	if _, err := items.ReadToken(); err != nil {
+		return err
+	}
+	list := []string{}
+	for items.PeekKind() != ']' {
+		tok, err := items.ReadToken()
+		if err != nil {
+			return err
+		}
+		if tok.Kind() != '"' {
+			return wrongType(path, raw)
+		}
+		list = append(list, tok.String())
+	}
+	v.Set(reflect.ValueOf(list).Convert(v.Type()))
+	return nil
 }
 
 func (d decoder) texts(v reflect.Value, path string) error {

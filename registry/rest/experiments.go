@@ -7,9 +7,9 @@ import (
 )
 
 type createExperimentRequest struct {
-	Name             string     `json:"name" req:"true"`
-	ArtifactLocation string     `json:"artifact_location"`
-	Tags             []keyValue `json:"tags"`
+	Name             string          `json:"name" req:"true"`
+	ArtifactLocation string          `json:"artifact_location"`
+	Tags             []looseKeyValue `json:"tags"`
 }
 
 type experimentID struct {
@@ -21,7 +21,7 @@ type experimentIDResponse struct {
 }
 
 func (a *API) createExperiment(ctx context.Context, r *createExperimentRequest) (experimentIDResponse, error) {
-	id, err := a.CreateExperiment(ctx, registry.NewExperiment{Name: r.Name, ArtifactLocation: r.ArtifactLocation, Tags: pairs(r.Tags)})
+	id, err := a.CreateExperiment(ctx, registry.NewExperiment{Name: r.Name, ArtifactLocation: r.ArtifactLocation, Tags: loosePairs(r.Tags)})
 	return experimentIDResponse{id}, err
 }
 

@@ -48,7 +48,7 @@ func graphQL[Req, Resp any](fn func(a *API, ctx context.Context, req *Req) (Resp
 		var req Req
 		v := reflect.ValueOf(&req).Elem()
 		p := planOf(v.Type())
-		d := decoder{jsontext.NewDecoder(bytes.NewReader(input))}
+		d := decoder{dec: jsontext.NewDecoder(bytes.NewReader(input))}
 		if notJSON, err := d.body(p, v, input); err != nil || notJSON != nil {
 			return nil, errors.Join(err, notJSON)
 		}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"strings"
 
 	"github.com/prinzbox/prinzbox/registry"
 )
@@ -11,35 +12,34 @@ type loggedModelResponse struct {
 }
 
 type createLoggedModelRequest struct {
-	ExperimentID string     `json:"experiment_id" req:"true"`
-	Name         string     `json:"name"`
-	ModelType    string     `json:"model_type"`
-	SourceRunID  string     `json:"source_run_id"`
-	Params       []keyValue `json:"params"`
-	Tags         []keyValue `json:"tags"`
+	ExperimentID string          `json:"experiment_id" req:"true"`
+	Name         string          `json:"name"`
+	ModelType    string          `json:"model_type"`
+	SourceRunID  string          `json:"source_run_id"`
+	Params       []looseKeyValue `json:"params"`
+	Tags         []looseKeyValue `json:"tags"`
 }
 
 func (a *API) createLoggedModel(ctx context.Context, r *createLoggedModelRequest) (loggedModelResponse, error) {
 	m, err := a.CreateLoggedModel(ctx, registry.NewLoggedModel{
-		ExperimentID: r.ExperimentID, Name: r.Name, ModelType: r.ModelType, SourceRunID: r.SourceRunID, Params: pairs(r.Params), Tags: pairs(r.Tags),
+		ExperimentID: r.ExperimentID, Name: r.Name, ModelType: r.ModelType, SourceRunID: r.SourceRunID, Params: loosePairs(r.Params), Tags: loosePairs(r.Tags),
 	})
 	return loggedModelResponse{m}, err
 }
 
 type getLoggedModelRequest struct {
 	ModelID      string `path:"p1"`
-	AllowDeleted bool   `json:"allow_deleted"`
+	AllowDeleted string `json:"allow_deleted"` // not of the protocol: anything but "true" is false
 }
 
 func (a *API) getLoggedModel(ctx context.Context, r *getLoggedModelRequest) (loggedModelResponse, error) {
-	m, err := a.LoggedModel(ctx, r.ModelID, r.AllowDeleted)
+	m, err := a.LoggedModel(ctx, r.ModelID, strings.EqualFold(r.AllowDeleted, "true"))
 	return loggedModelResponse{m}, err
 }
 
 type finalizeLoggedModelRequest struct {
 	ModelID string `json:"model_id" req:"true"`
 	Status  enum   `json:"status" req:"true"`
-	ID      string `path:"p1"`
 }
 
 func (a *API) finalizeLoggedModel(ctx context.Context, r *finalizeLoggedModelRequest) (loggedModelResponse, error) {
@@ -47,7 +47,7 @@ func (a *API) finalizeLoggedModel(ctx context.Context, r *finalizeLoggedModelReq
 	if !ok {
 		return loggedModelResponse{}, missingValue("status") // an unknown name counts as absent
 	}
-	m, err := a.FinalizeLoggedModel(ctx, r.ID, status)
+	m, err := a.FinalizeLoggedModel(ctx, r.ModelID, status)
 	return loggedModelResponse{m}, err
 }
 
@@ -62,9 +62,13 @@ func (a *API) deleteLoggedModel(ctx context.Context, r *loggedModelID) error {
 type searchLoggedModelsRequest struct {
 	ExperimentIDs []string `json:"experiment_ids" req:"true"`
 	Filter        string   `json:"filter"`
-	MaxResults    *int     `json:"max_results"`
-	OrderBy       []struct {
-		FieldName     string `json:"field_name" req:"true"`
+	Datasets      []struct {
+		Name   string `json:"dataset_name"`
+		Digest string `json:"dataset_digest"`
+	} `json:"datasets"`
+	MaxResults *int `json:"max_results"`
+	OrderBy    []struct {
+		FieldName     string `json:"field_name"`
 		Ascending     *bool  `json:"ascending"`
 		DatasetName   string `json:"dataset_name"`
 		DatasetDigest string `json:"dataset_digest"`
@@ -78,21 +82,26 @@ type loggedModelsResponse struct {
 }
 
 func (a *API) searchLoggedModels(ctx context.Context, r *searchLoggedModelsRequest) (loggedModelsResponse, error) {
-	order := make([]registry.LoggedModelOrder, len(r.OrderBy))
-	for i, o := range r.OrderBy {
-		order[i] = registry.LoggedModelOrder(o)
+	q := registry.LoggedModelQuery{
+		ExperimentIDs: r.ExperimentIDs, Filter: r.Filter, MaxResults: orDefault(r.MaxResults, 50), PageToken: r.PageToken,
 	}
-	page, err := a.SearchLoggedModels(ctx, r.ExperimentIDs, r.Filter, order, orDefault(r.MaxResults, 50), r.PageToken)
+	for _, o := range r.OrderBy {
+		q.OrderBy = append(q.OrderBy, registry.LoggedModelOrder(o))
+	}
+	for _, d := range r.Datasets {
+		q.Datasets = append(q.Datasets, registry.DatasetFilter(d))
+	}
+	page, err := a.SearchLoggedModels(ctx, q)
 	return loggedModelsResponse{page.Items, page.NextPageToken}, err
 }
 
 type loggedModelTagsRequest struct {
-	ModelID string     `path:"p1"`
-	Tags    []keyValue `json:"tags"`
+	ModelID string          `path:"p1"`
+	Tags    []looseKeyValue `json:"tags"`
 }
 
 func (a *API) setLoggedModelTags(ctx context.Context, r *loggedModelTagsRequest) error {
-	return a.SetLoggedModelTags(ctx, r.ModelID, pairs(r.Tags))
+	return a.SetLoggedModelTags(ctx, r.ModelID, loosePairs(r.Tags))
 }
 
 type loggedModelTag struct {
@@ -105,12 +114,12 @@ func (a *API) deleteLoggedModelTag(ctx context.Context, r *loggedModelTag) error
 }
 
 type loggedModelParamsRequest struct {
-	ModelID string     `path:"p1"`
-	Params  []keyValue `json:"params"`
+	ModelID string          `json:"model_id" req:"true"`
+	Params  []looseKeyValue `json:"params"`
 }
 
 func (a *API) logLoggedModelParams(ctx context.Context, r *loggedModelParamsRequest) error {
-	return a.LogLoggedModelParams(ctx, r.ModelID, pairs(r.Params))
+	return a.LogLoggedModelParams(ctx, r.ModelID, loosePairs(r.Params))
 }
 
 type loggedModelArtifactsRequest struct {

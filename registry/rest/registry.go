@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/prinzbox/prinzbox/registry"
 )
@@ -15,13 +16,13 @@ type modelResponse struct {
 }
 
 type createModelRequest struct {
-	Name        string     `json:"name" req:"true"`
-	Tags        []keyValue `json:"tags"`
-	Description *string    `json:"description"`
+	Name        string          `json:"name" req:"true"`
+	Tags        []looseKeyValue `json:"tags"`
+	Description *string         `json:"description"`
 }
 
 func (a *API) createRegisteredModel(ctx context.Context, r *createModelRequest) (modelResponse, error) {
-	m, err := a.CreateRegisteredModel(ctx, registry.NewRegisteredModel{Name: r.Name, Description: r.Description, Tags: pairs(r.Tags)})
+	m, err := a.CreateRegisteredModel(ctx, registry.NewRegisteredModel{Name: r.Name, Description: r.Description, Tags: loosePairs(r.Tags)})
 	return modelResponse{m}, err
 }
 
@@ -41,12 +42,27 @@ func (r *searchRequest) query(def int) registry.Query {
 	return registry.Query{Filter: r.Filter, OrderBy: r.OrderBy, MaxResults: orDefault(r.MaxResults, def), PageToken: r.PageToken}
 }
 
+// atMost checks a page size before the store does, with the message of MLflow's handlers, which name the Python type of what was sent.
+func atMost(n *int, limit int, python string) error {
+	if n == nil || *n <= limit {
+		return nil
+	}
+	shown := strconv.Itoa(*n)
+	if python == "str" {
+		shown = strconv.Quote(shown)
+	}
+	return registry.Invalidf("Invalid value %s for parameter 'max_results' supplied:  Hint: Value was of type '%s'.%s", shown, python, seeDocs)
+}
+
 type modelsResponse struct {
 	RegisteredModels []registry.RegisteredModel `json:"registered_models,omitempty"`
 	NextPageToken    string                     `json:"next_page_token,omitempty"`
 }
 
 func (a *API) searchRegisteredModels(ctx context.Context, r *searchRequest) (modelsResponse, error) {
+	if err := atMost(r.MaxResults, registry.MaxModelPage, "str"); err != nil {
+		return modelsResponse{}, err
+	}
 	page, err := a.SearchRegisteredModels(ctx, r.query(100))
 	return modelsResponse{page.Items, page.NextPageToken}, err
 }
@@ -63,12 +79,7 @@ type updateModelRequest struct {
 }
 
 func (a *API) updateRegisteredModel(ctx context.Context, r *updateModelRequest) (modelResponse, error) {
-	// A description that is absent is cleared to "" (contract/endpoints.md, section 5).
-	description := ""
-	if r.Description != nil {
-		description = *r.Description
-	}
-	m, err := a.UpdateRegisteredModel(ctx, r.Name, &description)
+	m, err := a.UpdateRegisteredModel(ctx, r.Name, r.Description)
 	return modelResponse{m}, err
 }
 
@@ -144,18 +155,18 @@ func (a *API) getByAlias(ctx context.Context, r *modelAlias) (versionResponse, e
 }
 
 type createVersionRequest struct {
-	Name        string     `json:"name" req:"true"`
-	Source      string     `json:"source" req:"true"`
-	RunID       string     `json:"run_id"`
-	Tags        []keyValue `json:"tags"`
-	RunLink     string     `json:"run_link"`
-	Description string     `json:"description"`
-	ModelID     string     `json:"model_id"`
+	Name        string          `json:"name" req:"true"`
+	Source      string          `json:"source" req:"true"`
+	RunID       string          `json:"run_id"`
+	Tags        []looseKeyValue `json:"tags"`
+	RunLink     string          `json:"run_link"`
+	Description string          `json:"description"`
+	ModelID     string          `json:"model_id"`
 }
 
 func (a *API) createModelVersion(ctx context.Context, r *createVersionRequest) (versionResponse, error) {
 	v, err := a.CreateModelVersion(ctx, registry.NewModelVersion{
-		Name: r.Name, Source: r.Source, RunID: r.RunID, Tags: pairs(r.Tags), RunLink: r.RunLink, Description: r.Description, ModelID: r.ModelID,
+		Name: r.Name, Source: r.Source, RunID: r.RunID, Tags: loosePairs(r.Tags), RunLink: r.RunLink, Description: r.Description, ModelID: r.ModelID,
 	})
 	return versionResponse{v}, err
 }
@@ -171,6 +182,9 @@ func (a *API) getModelVersion(ctx context.Context, r *modelVersion) (versionResp
 }
 
 func (a *API) searchModelVersions(ctx context.Context, r *searchRequest) (versionsResponse, error) {
+	if err := atMost(r.MaxResults, registry.MaxVersionPage, "str"); err != nil {
+		return versionsResponse{}, err
+	}
 	page, err := a.SearchModelVersions(ctx, r.query(registry.MaxVersionPage))
 	return versionsResponse{page.Items, page.NextPageToken}, err
 }
@@ -206,7 +220,12 @@ type downloadURIResponse struct {
 	ArtifactURI string `json:"artifact_uri"`
 }
 
-func (a *API) getDownloadURI(ctx context.Context, r *modelVersion) (downloadURIResponse, error) {
+type downloadURIRequest struct {
+	Name    string `json:"name" req:"true"`
+	Version string `json:"version"`
+}
+
+func (a *API) getDownloadURI(ctx context.Context, r *downloadURIRequest) (downloadURIResponse, error) {
 	v, err := a.ModelVersion(ctx, r.Name, r.Version)
 	return downloadURIResponse{v.StorageLocation}, err
 }

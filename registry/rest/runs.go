@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,6 +15,20 @@ import (
 type keyValue struct {
 	Key   string `json:"key" req:"true"`
 	Value string `json:"value"`
+}
+
+// looseKeyValue is a tag or param whose key MLflow does not ask for: the store decides what an empty one means.
+type looseKeyValue struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+func loosePairs(in []looseKeyValue) []registry.KeyValue {
+	out := make([]registry.KeyValue, len(in))
+	for i, p := range in {
+		out[i] = registry.KeyValue(p)
+	}
+	return out
 }
 
 func pairs(in []keyValue) []registry.KeyValue {
@@ -33,16 +48,16 @@ type runResponse struct {
 }
 
 type createRunRequest struct {
-	ExperimentID string     `json:"experiment_id"`
-	UserID       string     `json:"user_id"`
-	RunName      string     `json:"run_name"`
-	StartTime    int64      `json:"start_time"`
-	Tags         []keyValue `json:"tags"`
+	ExperimentID string          `json:"experiment_id"`
+	UserID       string          `json:"user_id"`
+	RunName      string          `json:"run_name"`
+	StartTime    int64           `json:"start_time"`
+	Tags         []looseKeyValue `json:"tags"`
 }
 
 func (a *API) createRun(ctx context.Context, r *createRunRequest) (runResponse, error) {
 	run, err := a.CreateRun(ctx, registry.NewRun{
-		ExperimentID: r.ExperimentID, UserID: r.UserID, Name: r.RunName, StartTime: r.StartTime, Tags: pairs(r.Tags),
+		ExperimentID: r.ExperimentID, UserID: r.UserID, Name: r.RunName, StartTime: r.StartTime, Tags: loosePairs(r.Tags),
 	})
 	return runResponse{run}, err
 }
@@ -99,6 +114,9 @@ func orDefault(n *int, def int) int {
 }
 
 func (a *API) searchRuns(ctx context.Context, r *searchRunsRequest) (searchRunsResponse, error) {
+	if err := atMost(r.MaxResults, registry.MaxPage, "int"); err != nil {
+		return searchRunsResponse{}, err
+	}
 	page, err := a.SearchRuns(ctx, r.ExperimentIDs, registry.Query{
 		Filter: r.Filter, OrderBy: r.OrderBy, MaxResults: orDefault(r.MaxResults, 1000), PageToken: r.PageToken,
 		View: registry.ParseViewType(string(r.RunViewType)),
@@ -202,21 +220,47 @@ func (a *API) logModel(ctx context.Context, r *logModelRequest) error {
 	for _, f := range flavors {
 		delete(f, "config")
 	}
-	entry := map[string]any{
-		"run_id": m["run_id"], "artifact_path": m["artifact_path"], "utc_time_created": m["utc_time_created"], "flavors": flavors,
+	id, ok := m["model_uuid"]
+	if !ok {
+		id = json.RawMessage("null")
 	}
-	if id, ok := m["model_uuid"]; ok {
-		entry["model_uuid"] = id
-	}
-	text, err := json.Marshal(entry)
+	flavorText, err := json.Marshal(flavors)
 	if err != nil {
 		return err
 	}
+	// Written as Python writes it, since MLflow's tag can be compared as text.
+	text := fmt.Appendf(nil, `{"run_id": %s, "artifact_path": %s, "utc_time_created": %s, "model_uuid": %s, "flavors": %s}`,
+		m["run_id"], m["artifact_path"], m["utc_time_created"], id, spaced(flavorText))
 	return a.AppendModelHistory(ctx, r.RunID, text)
 }
 
+// spaced puts a blank behind each comma and colon of compact JSON, as Python's json does.
+func spaced(compact []byte) []byte {
+	out := make([]byte, 0, len(compact)+len(compact)/8)
+	inText := false
+	for i, c := range compact {
+		out = append(out, c)
+		switch {
+		case c == '"' && (i == 0 || !escaped(compact, i)):
+			inText = !inText
+		case !inText && (c == ',' || c == ':'):
+			out = append(out, ' ')
+		}
+	}
+	return out
+}
+
+// escaped tells whether the byte at i stands behind an odd number of backslashes.
+func escaped(text []byte, i int) bool {
+	n := 0
+	for i--; i >= 0 && text[i] == '\\'; i-- {
+		n++
+	}
+	return n%2 == 1
+}
+
 type datasetInput struct {
-	Tags    []keyValue `json:"tags"`
+	Tags    []looseKeyValue `json:"tags"`
 	Dataset struct {
 		Name       string  `json:"name"`
 		Digest     string  `json:"digest"`
@@ -244,7 +288,7 @@ func (a *API) logInputs(ctx context.Context, r *logInputsRequest) error {
 	}
 	datasets := make([]registry.DatasetInput, len(r.Datasets))
 	for i, d := range r.Datasets {
-		datasets[i] = registry.DatasetInput{Tags: pairs(d.Tags), Dataset: registry.Dataset(d.Dataset)}
+		datasets[i] = registry.DatasetInput{Tags: loosePairs(d.Tags), Dataset: registry.Dataset(d.Dataset)}
 	}
 	models := make([]registry.ModelInput, len(r.Models))
 	for i, m := range r.Models {
