@@ -3,6 +3,7 @@ package artifacts
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -39,9 +40,7 @@ func Presign(o PresignOptions) (string, error) {
 	date := o.Now.UTC().Format("20060102T150405Z")
 	scope := date[:8] + "/" + o.Region + "/s3/aws4_request"
 	q := url.Values{}
-	for name, values := range o.Query {
-		q[name] = values
-	}
+	maps.Copy(q, o.Query)
 	q.Set("X-Amz-Algorithm", "AWS4-HMAC-SHA256")
 	q.Set("X-Amz-Credential", o.AccessKey+"/"+scope)
 	q.Set("X-Amz-Date", date)

@@ -52,8 +52,10 @@ func TestProxy(t *testing.T) {
 				{"GET", "/artifacts/1/run/artifacts/m/model.pkl", "", "", 200, "xyz", "Content-Type: application/octet-stream"},
 				{"GET", "/artifacts/1/run/none", "", "", 404, `~No such artifact: '1/run/none'`, ""},
 				{"GET", "/artifacts/1/run/artifacts", "", "", 400, `~{"detail":"Artifact path refers to a directory, not a file: '1/run/artifacts'"}`, ""},
-				{"GET", "/artifacts?path=1/run/artifacts", "", "", 200,
-					`{"files":[{"path":"b.txt","is_dir":false,"file_size":5},{"path":"empty","is_dir":false},{"path":"m","is_dir":true}]}` + "\n", ""},
+				{
+					"GET", "/artifacts?path=1/run/artifacts", "", "", 200,
+					`{"files":[{"path":"b.txt","is_dir":false,"file_size":5},{"path":"empty","is_dir":false},{"path":"m","is_dir":true}]}` + "\n", "",
+				},
 				{"GET", "/artifacts?path=1/run/artifacts/", "", "", 200, `~"b.txt"`, ""},
 				{"GET", "/artifacts?path=1/run/artifacts/b.txt", "", "", 200, "{}\n", ""},
 				{"GET", "/artifacts?path=none", "", "", 200, "{}\n", ""},

@@ -175,10 +175,10 @@ func (s *segments) Read(p []byte) (int, error) {
 		}
 		n, err := s.current.Read(p)
 		s.pos += int64(n)
-		if n > 0 || (err != nil && err != io.EOF) {
+		if n > 0 || (err != nil && !errors.Is(err, io.EOF)) {
 			return n, notEOF(err)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if s.pos < s.list[s.at].start+s.list[s.at].size {
 				return 0, io.ErrUnexpectedEOF // the file is shorter than its row says
 			}
@@ -189,7 +189,7 @@ func (s *segments) Read(p []byte) (int, error) {
 }
 
 func notEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err

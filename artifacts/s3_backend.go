@@ -3,6 +3,7 @@ package artifacts
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -22,8 +23,7 @@ func (c *call) fail(err error) error {
 		return nil
 	}
 	c.err = err
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return gofakes3.ErrorMessage(gofakes3.ErrorCode(e.Code), e.Message)
 	}
 	return gofakes3.ErrInternal
@@ -180,9 +180,7 @@ func (c *call) object(info *ObjectInfo) (*gofakes3.Object, error) {
 		"Last-Modified": info.Modified.Format(http.TimeFormat),
 		"Content-Type":  "binary/octet-stream",
 	}}
-	for name, value := range info.Headers {
-		o.Metadata[name] = value
-	}
+	maps.Copy(o.Metadata, info.Headers)
 	if c.span != nil {
 		start, length, err := c.span.of(info.Size)
 		if err != nil {

@@ -175,9 +175,17 @@ func TestS3Objects(t *testing.T) {
 		body   string
 		crange string
 	}{
-		{"bytes=0-0", 206, "a", "bytes 0-0/3"}, {"bytes=1-", 206, "bc", "bytes 1-2/3"}, {"bytes=-2", 206, "bc", "bytes 1-2/3"}, {"bytes=-9", 206, "abc", "bytes 0-2/3"},
-		{"bytes=1-99", 206, "bc", "bytes 1-2/3"}, {"bytes=3-", 416, "InvalidRange", ""}, {"bytes=-0", 416, "InvalidRange", ""},
-		{"bytes=2-1", 200, "abc", ""}, {"lines=1-2", 200, "abc", ""}, {"bytes=0-0,2-2", 200, "abc", ""}, {"bytes=x-", 200, "abc", ""},
+		{"bytes=0-0", 206, "a", "bytes 0-0/3"},
+		{"bytes=1-", 206, "bc", "bytes 1-2/3"},
+		{"bytes=-2", 206, "bc", "bytes 1-2/3"},
+		{"bytes=-9", 206, "abc", "bytes 0-2/3"},
+		{"bytes=1-99", 206, "bc", "bytes 1-2/3"},
+		{"bytes=3-", 416, "InvalidRange", ""},
+		{"bytes=-0", 416, "InvalidRange", ""},
+		{"bytes=2-1", 200, "abc", ""},
+		{"lines=1-2", 200, "abc", ""},
+		{"bytes=0-0,2-2", 200, "abc", ""},
+		{"bytes=x-", 200, "abc", ""},
 	} {
 		a := s.want(c.status, c.body, "GET", "/mlflow/k", nil, "Range", c.header)
 		h := s.want(c.status, "", "HEAD", "/mlflow/k", nil, "Range", c.header)
@@ -190,11 +198,20 @@ func TestS3Objects(t *testing.T) {
 		status  int
 		headers []string
 	}{
-		{200, []string{"If-Match", etag}}, {412, []string{"If-Match", `"x"`}}, {200, []string{"If-Match", "*"}}, {200, []string{"If-Match", `"x", ` + etag}},
-		{304, []string{"If-None-Match", etag}}, {200, []string{"If-None-Match", `"x"`}}, {304, []string{"If-None-Match", "*"}},
-		{304, []string{"If-Modified-Since", future}}, {200, []string{"If-Modified-Since", past}}, {200, []string{"If-Modified-Since", "rubbish"}},
-		{412, []string{"If-Unmodified-Since", past}}, {200, []string{"If-Unmodified-Since", future}},
-		{200, []string{"If-Match", etag, "If-Unmodified-Since", past}}, {200, []string{"If-None-Match", `"x"`, "If-Modified-Since", future}},
+		{200, []string{"If-Match", etag}},
+		{412, []string{"If-Match", `"x"`}},
+		{200, []string{"If-Match", "*"}},
+		{200, []string{"If-Match", `"x", ` + etag}},
+		{304, []string{"If-None-Match", etag}},
+		{200, []string{"If-None-Match", `"x"`}},
+		{304, []string{"If-None-Match", "*"}},
+		{304, []string{"If-Modified-Since", future}},
+		{200, []string{"If-Modified-Since", past}},
+		{200, []string{"If-Modified-Since", "rubbish"}},
+		{412, []string{"If-Unmodified-Since", past}},
+		{200, []string{"If-Unmodified-Since", future}},
+		{200, []string{"If-Match", etag, "If-Unmodified-Since", past}},
+		{200, []string{"If-None-Match", `"x"`, "If-Modified-Since", future}},
 	} {
 		for _, method := range []string{"GET", "HEAD"} {
 			a := s.want(c.status, "", method, "/mlflow/k", nil, c.headers...)
@@ -239,10 +256,16 @@ func TestS3Verification(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	for _, c := range []struct{ name, value, code string }{
-		{"Content-Md5", "1B2M2Y8AsgTpgAmY7PhCfg==", "BadDigest"}, {"Content-Md5", "x", "InvalidDigest"}, {"Content-Md5", "", "InvalidDigest"},
-		{"X-Amz-Checksum-Crc32", "NSRBwg==", "BadDigest"}, {"X-Amz-Checksum-Crc32c", "NSRBwg==", "BadDigest"}, {"X-Amz-Checksum-Sha1", "NSRBwg==", "InvalidRequest"},
-		{"X-Amz-Checksum-Crc64nvme", "AAAAAAAAAAA=", "BadDigest"}, {"X-Amz-Checksum-Sha256", "x", "InvalidRequest"},
-		{"X-Amz-Content-Sha256", "rubbish", "InvalidArgument"}, {"X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "MissingContentLength"},
+		{"Content-Md5", "1B2M2Y8AsgTpgAmY7PhCfg==", "BadDigest"},
+		{"Content-Md5", "x", "InvalidDigest"},
+		{"Content-Md5", "", "InvalidDigest"},
+		{"X-Amz-Checksum-Crc32", "NSRBwg==", "BadDigest"},
+		{"X-Amz-Checksum-Crc32c", "NSRBwg==", "BadDigest"},
+		{"X-Amz-Checksum-Sha1", "NSRBwg==", "InvalidRequest"},
+		{"X-Amz-Checksum-Crc64nvme", "AAAAAAAAAAA=", "BadDigest"},
+		{"X-Amz-Checksum-Sha256", "x", "InvalidRequest"},
+		{"X-Amz-Content-Sha256", "rubbish", "InvalidArgument"},
+		{"X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "MissingContentLength"},
 	} {
 		a := s.do("PUT", "/mlflow/k", []byte("new"), c.name, c.value)
 		if a.status < 400 || a.status > 499 || !strings.Contains(a.body, c.code) {

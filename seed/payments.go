@@ -31,8 +31,8 @@ var paymentColumns = [...]string{
 
 // WriteBankSim writes the payments as BankSim's own file is written: a header, commas, text in single quotes.
 func WriteBankSim(w io.Writer, payments []Payment) error {
-	out := bufio.NewWriter(w)
-	fmt.Fprintln(out, strings.Join(paymentColumns[:], ","))
+	out := bufio.NewWriter(w) // keeps the first error for Flush
+	_, _ = fmt.Fprintln(out, strings.Join(paymentColumns[:], ","))
 	for i := range payments {
 		p := &payments[i]
 		amount, fraud := "", 0
@@ -42,7 +42,7 @@ func WriteBankSim(w io.Writer, payments []Payment) error {
 		if p.Fraud {
 			fraud = 1
 		}
-		fmt.Fprintf(out, "%d,'%s','%s','%s','%s','%s','%s','%s',%s,%d\n", p.Step, p.Customer, p.Age, p.Gender,
+		_, _ = fmt.Fprintf(out, "%d,'%s','%s','%s','%s','%s','%s','%s',%s,%d\n", p.Step, p.Customer, p.Age, p.Gender,
 			p.ZipcodeOri, p.Merchant, p.ZipMerchant, p.Category, amount, fraud)
 	}
 	return out.Flush()

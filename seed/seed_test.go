@@ -321,7 +321,7 @@ func TestModelsAreBitIdentical(t *testing.T) {
 		}
 		hash := sha256.New()
 		for _, name := range slices.Sorted(maps.Keys(first.Files)) {
-			fmt.Fprintf(hash, "%s %d\n", name, len(first.Files[name]))
+			_, _ = fmt.Fprintf(hash, "%s %d\n", name, len(first.Files[name]))
 			hash.Write(first.Files[name])
 		}
 		got[s.name] = hex.EncodeToString(hash.Sum(nil)[:8])

@@ -42,7 +42,6 @@ func pickleElasticNet(m *ElasticNet, names []string) []byte {
 // pickleFraud is the model as the pickled sklearn.pipeline.Pipeline it stands for.
 func pickleFraud(m *FraudModel) []byte {
 	numeric, texts := []string{"amount"}, []string{"age", "gender", "category"}
-	columns := func(names []string) pyList { return objects(names) }
 	all := fraudInputs()
 	names := make([]string, len(all))
 	for i, in := range all {
@@ -92,8 +91,8 @@ func pickleFraud(m *FraudModel) []byte {
 
 	transformer := estimator("sklearn.compose._column_transformer", "ColumnTransformer",
 		pyItem{"transformers", pyList{
-			pyTuple{"num", givenNumber, columns(numeric)},
-			pyTuple{"cat", givenHot, columns(texts)},
+			pyTuple{"num", givenNumber, objects(numeric)},
+			pyTuple{"cat", givenHot, objects(texts)},
 		}},
 		pyItem{"remainder", "drop"},
 		pyItem{"sparse_threshold", 0.3},
@@ -107,7 +106,7 @@ func pickleFraud(m *FraudModel) []byte {
 		pyItem{"n_features_in_", len(names)},
 		pyItem{"_n_features", len(names)}, // until 1.2
 		pyItem{"_has_str_cols", true},     // 0.23
-		pyItem{"_columns", pyList{columns(numeric), columns(texts)}},
+		pyItem{"_columns", pyList{objects(numeric), objects(texts)}},
 		pyItem{"_transformer_to_input_indices", pyDict{
 			{"num", pyList{3}}, {"cat", pyList{0, 1, 2}}, {"remainder", pyList{}},
 		}},
@@ -115,8 +114,8 @@ func pickleFraud(m *FraudModel) []byte {
 		pyItem{"sparse_output_", false},
 		pyItem{"_name_to_fitted_passthrough", pyDict{}}, // 1.2 to 1.4
 		pyItem{"transformers_", pyList{
-			pyTuple{"num", fittedNumber, columns(numeric)},
-			pyTuple{"cat", fittedHot, columns(texts)},
+			pyTuple{"num", fittedNumber, objects(numeric)},
+			pyTuple{"cat", fittedHot, objects(texts)},
 		}},
 		pyItem{"output_indices_", pyDict{
 			{"num", slice(0, 1)}, {"cat", slice(1, len(m.Coef))}, {"remainder", slice(0, 0)},

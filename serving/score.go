@@ -136,8 +136,7 @@ type errorBody struct {
 }
 
 func (s *Server) predictError(err error) answer {
-	var input *sklearn.InputError
-	if !errors.As(err, &input) {
+	if _, ok := errors.AsType[*sklearn.InputError](err); !ok {
 		return s.refuse(err)
 	}
 	b := errorBody{registry.Body(registry.Errorf(registry.BadRequest,

@@ -197,8 +197,7 @@ func (s *Server) invocations(w http.ResponseWriter, r *http.Request, at route) {
 		}
 	}()
 	if err := s.read(buf, r); err != nil {
-		var tooLarge *tooLargeError
-		if errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*tooLargeError](err); ok {
 			w.Header().Set("Connection", "close")
 			body, _ := s.failure(registry.Invalidf("%v", err))
 			s.write(w, http.StatusRequestEntityTooLarge, jsonType, body)

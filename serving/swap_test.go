@@ -76,9 +76,7 @@ func TestSwap(t *testing.T) {
 	answers := make([]map[string]int, 4)
 	for i := range answers {
 		answers[i] = map[string]int{}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			for range 150 {
 				status, _, answer := post(t, url+"/m/invocations", "application/json", body)
 				if status != 200 {
@@ -86,7 +84,7 @@ func TestSwap(t *testing.T) {
 				}
 				answers[i][answer]++
 			}
-		}()
+		})
 	}
 	text, err := os.ReadFile("testdata/sklearn-1.2.2/impute_constant.pkl")
 	if err != nil {

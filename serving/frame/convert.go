@@ -24,8 +24,7 @@ func (r *Request) convert(schema *Schema) (*Frame, error) {
 		return convertList(v, schema)
 	default:
 		f, err := convertList([]any{v}, schema)
-		var input *InputError
-		if errors.As(err, &input) {
+		if _, ok := errors.AsType[*InputError](err); ok {
 			one := Schema{Fields: schema.Fields[:1]}
 			return nil, badInput("Failed to convert data `%s` to type `%s` defined in the model signature.", displayCell(v), strings.Trim(one.String(), "[]"))
 		}
@@ -61,8 +60,7 @@ func (field *Field) castColumn(c *Column) error {
 	default:
 		err = c.cast(field.Type)
 	}
-	var py *pyError
-	if errors.As(err, &py) {
+	if py, ok := errors.AsType[*pyError](err); ok {
 		return badInput("%s", py.message)
 	}
 	if err != nil {

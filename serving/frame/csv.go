@@ -43,8 +43,7 @@ func (f *Frame) castCSV(schema *Schema) error {
 			continue
 		}
 		err := c.cast(field.Type)
-		var py *pyError
-		if errors.As(err, &py) {
+		if py, ok := errors.AsType[*pyError](err); ok {
 			return errors.New(py.message)
 		}
 		if err != nil {

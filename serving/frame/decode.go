@@ -3,6 +3,7 @@ package frame
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -129,8 +130,7 @@ func DecodeJSON(data []byte, format string) (*Request, error) {
 
 // asInput turns broken JSON into MLflow's message; other errors pass.
 func asInput(err error, data []byte) error {
-	var syntax *SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*SyntaxError](err); ok {
 		return badInput("Ensure that input is a valid JSON formatted string. Error: 'JSONDecodeError(%s)'\nInput: \nb%s\n", PyRepr(syntax.Error()), PyRepr(excerpt(data)))
 	}
 	return err
@@ -145,10 +145,8 @@ func excerpt(data []byte) string {
 }
 
 func (b *body) field(name string) {
-	for _, f := range b.fields {
-		if f == name {
-			return
-		}
+	if slices.Contains(b.fields, name) {
+		return
 	}
 	b.fields = append(b.fields, name)
 }
@@ -172,7 +170,8 @@ func (b *body) member(s *scanner, key string) error {
 			return err
 		}
 		err := s.records(b.req.Frame)
-		if _, ok := err.(*SyntaxError); !ok {
+		syntaxError := &SyntaxError{}
+		if errors.As(err, &syntaxError) {
 			b.problem, err = err, nil
 		}
 		return err

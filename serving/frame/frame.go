@@ -6,6 +6,7 @@ package frame
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -260,9 +261,9 @@ type Member struct {
 
 // Get returns the last value of a key.
 func (m Members) Get(key string) (any, bool) {
-	for i := len(m) - 1; i >= 0; i-- {
-		if m[i].Key == key {
-			return m[i].Value, true
+	for _, v := range slices.Backward(m) {
+		if v.Key == key {
+			return v.Value, true
 		}
 	}
 	return nil, false
@@ -371,10 +372,8 @@ func AppendFloat(b []byte, f float64, repr bool) []byte {
 	}
 	n := len(b)
 	b = strconv.AppendFloat(b, f, 'f', -1, 64)
-	for _, c := range b[n:] {
-		if c == '.' {
-			return b
-		}
+	if slices.Contains(b[n:], '.') {
+		return b
 	}
 	return append(b, ".0"...)
 }

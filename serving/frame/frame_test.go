@@ -68,9 +68,20 @@ func TestCasts(t *testing.T) {
 	}
 	usual := map[string]string{"t": "true", "i": "1", "l": "1", "f": "1", "d": "1", "s": `"x"`}
 	for _, c := range []struct{ column, value, want string }{
-		{"d", "1", "1.0"}, {"d", `"2.5"`, "2.5"}, {"d", "null", "nan"}, {"f", "0.1", "0.10000000149011612"},
-		{"i", "1.5", "1"}, {"i", "3000000000", "-1294967296"}, {"l", "1.5", "1"}, {"l", `"7"`, "7"}, {"t", "1", "True"}, {"t", `"true"`, "True"}, {"t", "null", "False"},
-		{"s", "5", "5"}, {"s", "null", "None"}, {"o", "2", "2.0"},
+		{"d", "1", "1.0"},
+		{"d", `"2.5"`, "2.5"},
+		{"d", "null", "nan"},
+		{"f", "0.1", "0.10000000149011612"},
+		{"i", "1.5", "1"},
+		{"i", "3000000000", "-1294967296"},
+		{"l", "1.5", "1"},
+		{"l", `"7"`, "7"},
+		{"t", "1", "True"},
+		{"t", `"true"`, "True"},
+		{"t", "null", "False"},
+		{"s", "5", "5"},
+		{"s", "null", "None"},
+		{"o", "2", "2.0"},
 		{"d", `"abc"`, `!Failed to convert column d to type 'float64'. Error: 'ValueError("could not convert string to float: 'abc'")'`},
 		{"i", "null", "!Failed to convert column i to type 'int32'"},
 	} {

@@ -122,11 +122,12 @@ func (s *Schema) String() string {
 	parts := make([]string, len(s.Fields))
 	for i, f := range s.Fields {
 		text := string(f.Type)
-		if f.Type == Tensor {
+		switch {
+		case f.Type == Tensor:
 			text = fmt.Sprintf("Tensor(%s, %s)", PyRepr(f.DType), PyTuple(f.Shape))
-		} else if f.Required {
+		case f.Required:
 			text += " (required)"
-		} else {
+		default:
 			text += " (optional)"
 		}
 		if f.Name != "" {

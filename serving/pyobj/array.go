@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -176,10 +177,10 @@ func (a *Array) index(i int) int {
 	}
 	place, stride := 0, a.Len()
 	// Peel indexes off from the last dimension, which varies fastest in C order and slowest in Fortran's.
-	for k := len(a.Shape) - 1; k >= 0; k-- {
-		stride /= a.Shape[k]
-		place += (i % a.Shape[k]) * stride
-		i /= a.Shape[k]
+	for _, v := range slices.Backward(a.Shape) {
+		stride /= v
+		place += (i % v) * stride
+		i /= v
 	}
 	return place
 }

@@ -130,8 +130,8 @@ func (p *literal) value(depth int) (Value, error) {
 	if p.pos >= len(p.text) {
 		return nil, fmt.Errorf("it ends early")
 	}
-	switch c := p.text[p.pos]; {
-	case c == '{':
+	switch c := p.text[p.pos]; c {
+	case '{':
 		p.pos++
 		d := &Dict{}
 		for !p.accept('}') {
@@ -155,7 +155,7 @@ func (p *literal) value(depth int) (Value, error) {
 			}
 		}
 		return d, nil
-	case c == '(' || c == '[':
+	case '(', '[':
 		p.pos++
 		closing := byte(')')
 		if c == '[' {
@@ -179,7 +179,7 @@ func (p *literal) value(depth int) (Value, error) {
 			return &List{Items: items}, nil
 		}
 		return &Tuple{Items: items}, nil
-	case c == '\'' || c == '"':
+	case '\'', '"':
 		end := strings.IndexByte(p.text[p.pos+1:], c)
 		if end < 0 {
 			return nil, fmt.Errorf("a string has no end")

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 )
 
 // Value is one Python value: nil (None), bool, int64, *big.Int, float64, complex128, string, Bytes, *List,
@@ -38,9 +39,9 @@ type Dict struct{ Entries []Entry }
 
 // Get returns the value of a string key.
 func (d *Dict) Get(key string) (Value, bool) {
-	for i := len(d.Entries) - 1; i >= 0; i-- {
-		if k, ok := d.Entries[i].Key.(string); ok && k == key {
-			return d.Entries[i].Value, true
+	for _, v := range slices.Backward(d.Entries) {
+		if k, ok := v.Key.(string); ok && k == key {
+			return v.Value, true
 		}
 	}
 	return nil, false

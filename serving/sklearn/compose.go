@@ -209,7 +209,6 @@ type columnPart struct {
 	t     transformer
 	names []string // columns by name, or
 	at    []int    // by place, negative from the end
-	mask  bool
 	slice *[3]*int
 }
 
@@ -346,7 +345,7 @@ func (ct *columnTransformer) compile(b *builder, in []int) ([]int, error) {
 				return nil, valueError("ColumnTransformer selects column %d of %d", k, width)
 			}
 			if labels {
-				names = append(names[:len(names):len(names)], ct.names[k])
+				names = append(slices.Clip(names), ct.names[k])
 				continue
 			}
 			selected[i] = append(selected[i], in[k])

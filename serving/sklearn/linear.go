@@ -218,7 +218,7 @@ func loadLinearClassifier(_ *loader, e *estimator, _ int) (predictor, error) {
 		return nil, e.err
 	}
 	n := c.labels.len()
-	if !(n == 2 && m.outputs == 1 || n > 2 && m.outputs == n) {
+	if (n != 2 || m.outputs != 1) && (n <= 2 || m.outputs != n) {
 		e.fail("coef_ has %d rows for %d classes", m.outputs, n)
 		return nil, e.err
 	}

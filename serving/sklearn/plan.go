@@ -112,15 +112,6 @@ func (b *builder) add(n int) []int {
 	return out
 }
 
-// addText makes n registers that may hold text.
-func (b *builder) addText(n int) []int {
-	out := b.add(n)
-	for _, i := range out {
-		b.texts[i] = true
-	}
-	return out
-}
-
 // numbers makes sure that registers hold numbers: text is parsed as Python's float() does.
 func (b *builder) numbers(in []int) []int {
 	if !slices.ContainsFunc(in, func(i int) bool { return b.texts[i] }) {

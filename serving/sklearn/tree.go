@@ -353,7 +353,7 @@ func loadTreeClassifier(_ *loader, e *estimator, _ int) (predictor, error) {
 	n := m.labels.len()
 	if e.name == "GradientBoostingClassifier" {
 		e.option("loss", "log_loss", "deviance")
-		if f.width != 1 || !(perRound == n || n == 2 && perRound == 1) {
+		if f.width != 1 || (perRound != n && (n != 2 || perRound != 1)) {
 			e.fail("estimators_ has %d trees a round for %d classes", perRound, n)
 			return nil, e.err
 		}
