@@ -59,7 +59,7 @@ func requests(b *testing.B, method, url string, body func(i int) string, want st
 		if err != nil {
 			return err
 		}
-		defer resp.Body.Close() //nolint:errcheck // only read
+		defer resp.Body.Close()
 		text, err := io.ReadAll(resp.Body)
 		if err == nil && (resp.StatusCode != 200 || !strings.Contains(string(text), want)) {
 			err = fmt.Errorf("%s: %d %s", url, resp.StatusCode, text)

@@ -69,8 +69,7 @@ func (d *dataDir) openDB(ctx context.Context, durability sqldb.Durability) (*sql
 
 // explain adds what to do to an error about the data.
 func (d *dataDir) explain(err error) error {
-	var newer *sqldb.NewerSchemaError
-	if errors.As(err, &newer) {
+	if newer, ok := errors.AsType[*sqldb.NewerSchemaError](err); ok {
 		return fmt.Errorf("cannot use the data directory %s: %w; run that newer version, or choose another directory with --data", d.path, newer)
 	}
 	return err

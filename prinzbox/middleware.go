@@ -1,6 +1,7 @@
 package prinzbox
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -24,7 +25,7 @@ func (e *Env) chain(listener string, next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
 				log.Error("panic", "id", id, "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))

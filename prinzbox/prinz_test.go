@@ -403,7 +403,7 @@ func (m minioJava) get(ctx context.Context, path, signed, query string) (answer,
 	if err != nil {
 		return answer{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return answer{resp.StatusCode, resp.Header, string(body)}, err
 }

@@ -58,9 +58,9 @@ func (c *cached) acquire(ctx context.Context, query string) (*statement, error) 
 	}
 	s, unused := c.add(query, prepared)
 	if unused != nil {
-		err = unused.Close()
+		_ = unused.Close() //nolint:sqlclosecheck // not the statement that is returned
 	}
-	return s, err
+	return s, nil
 }
 
 func (c *cached) find(query string) *statement {
@@ -124,7 +124,7 @@ func (c *cached) ExecContext(ctx context.Context, query string, args ...any) (re
 }
 
 func (c *cached) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
-	if perr := c.with(ctx, query, func(s *sql.Stmt) { rows, err = s.QueryContext(ctx, args...) }); perr != nil {
+	if perr := c.with(ctx, query, func(s *sql.Stmt) { rows, err = s.QueryContext(ctx, args...) }); perr != nil { //nolint:rowserrcheck,sqlclosecheck // the caller reads and closes them
 		return nil, perr
 	}
 	return rows, err
