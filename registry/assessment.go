@@ -25,7 +25,7 @@ type Assessment struct {
 	Feedback    *Feedback         `json:"feedback,omitempty"`
 	Expectation *Expectation      `json:"expectation,omitempty"`
 	Issue       *IssueReference   `json:"issue,omitempty"`
-	Rationale   string            `json:"rationale,omitempty"`
+	Rationale   *string           `json:"rationale,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
 	Overrides   string            `json:"overrides,omitempty"`
 	Valid       bool              `json:"valid"`
@@ -210,7 +210,7 @@ func insertAssessment(ctx context.Context, tx querier, tid int64, a Assessment, 
 		}
 	}
 	query := `INSERT INTO assessments (assessment_id, tid, kind, name, value, number, error, source_type, source_id, span_id, rationale, overrides, valid, metadata, created_ms, updated_ms)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), ?, ?, ?, ?) ON CONFLICT (assessment_id) DO `
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), ?, nullif(?, ''), ?, ?, ?, ?) ON CONFLICT (assessment_id) DO `
 	if replace {
 		query += `UPDATE SET kind = excluded.kind, name = excluded.name, value = excluded.value, number = excluded.number, error = excluded.error,
 			source_type = excluded.source_type, source_id = excluded.source_id, span_id = excluded.span_id, rationale = excluded.rationale,
@@ -246,7 +246,7 @@ func number(value json.RawMessage) any {
 }
 
 const assessmentColumns = `a.tid, t.trace_id, a.assessment_id, a.kind, a.name, a.value, coalesce(a.error, ''), a.source_type, coalesce(a.source_id, ''), coalesce(a.span_id, ''),
-	coalesce(a.rationale, ''), coalesce(a.overrides, ''), a.valid, coalesce(a.metadata, ''), a.created_ms, a.updated_ms`
+	a.rationale, coalesce(a.overrides, ''), a.valid, coalesce(a.metadata, ''), a.created_ms, a.updated_ms`
 
 type assessmentRow struct {
 	tid        int64
@@ -275,7 +275,12 @@ func scanAssessment(row interface{ Scan(...any) error }) (r assessmentRow, err e
 	case kindExpectation:
 		a.Expectation = &Expectation{}
 		if strings.HasPrefix(value, "{") || strings.HasPrefix(value, "[") {
-			a.Expectation.Serialized = &SerializedValue{serializedJSON, value}
+			// On the wire the text is ASCII; it is stored as it reads, so that filters find it.
+			v, err := pyjson.Parse(value)
+			if err != nil {
+				return r, err
+			}
+			a.Expectation.Serialized = &SerializedValue{serializedJSON, v.JSON()}
 		} else {
 			a.Expectation.Value = json.RawMessage(asDouble(value))
 		}
@@ -348,7 +353,7 @@ func (s *Store) UpdateAssessment(ctx context.Context, traceID, id string, u Asse
 			a.Name = *u.Name
 		}
 		if u.Rationale != nil && a.Expectation == nil { // MLflow's expectations have none
-			a.Rationale = *u.Rationale
+			a.Rationale = u.Rationale
 		}
 		if a.Metadata == nil {
 			a.Metadata = u.Metadata

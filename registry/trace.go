@@ -281,7 +281,7 @@ func (s *Store) TraceInfo(ctx context.Context, id string) (TraceInfo, error) {
 	return infos[0], nil
 }
 
-// TraceInfos gives the traces of some ids that exist, in the order asked for, each once. With experiments, only what is in those.
+// TraceInfos gives the traces of some ids that exist, in the order asked for, each once and in the place where it was asked for last. With experiments, only what is in those.
 func (s *Store) TraceInfos(ctx context.Context, ids, experimentIDs []string) ([]TraceInfo, error) {
 	q := s.db.Read()
 	rows, err := traceRows(ctx, q, ids, experimentIDs)
@@ -296,7 +296,7 @@ func traceRows(ctx context.Context, q querier, ids, experimentIDs []string) ([]t
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT " + traceColumns + " FROM traces t JOIN (SELECT value, min(key) AS place FROM json_each(?) GROUP BY value) w ON w.value = t.trace_id"
+	query := "SELECT " + traceColumns + " FROM traces t JOIN (SELECT value, max(key) AS place FROM json_each(?) GROUP BY value) w ON w.value = t.trace_id"
 	args := []any{string(list)}
 	if experimentIDs != nil {
 		eids, err := parseExperimentIDs(experimentIDs)

@@ -125,6 +125,10 @@ func (g *Grammar) ruledList(c Comparison) error {
 		slices.Sort(names)
 		return errorf("Only attributes in %s supports comparison with a list of quoted string values.", pySet(names))
 	}
+	if c.Kind == Metadata || c.Kind == Feedback || c.Kind == Expectation || c.Kind == Issue {
+		values, _ := c.Value.([]string)
+		return errorf("Expected a quoted string value for %s (e.g. 'my-value'). Got value ('%s')", c.Kind, strings.Join(values, "', '"))
+	}
 	return g.ruledNull(c)
 }
 
@@ -135,7 +139,11 @@ func (g *Grammar) allowed(c Comparison, r Rule, ops []string) error {
 	case r.Named != "":
 		return errorf("%s.%s comparator '%s' not one of '%s'", r.Named, c.Key, c.Op, pySet(ops))
 	}
-	return errorf("Invalid comparator '%s' not one of '%s'", c.Op, pySet(ops))
+	message := "Invalid comparator '%s' not one of '%s'"
+	if c.Kind == Tag || c.Kind == Attribute && g.Attributes[c.Key].Numeric && !slices.Contains(stringOps, c.Op) {
+		message = "Invalid comparator '%s' not one of '%s" // MLflow leaves the quote open
+	}
+	return errorf(message, c.Op, pySet(ops))
 }
 
 func (g *Grammar) numeric() []string {

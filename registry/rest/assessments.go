@@ -51,7 +51,10 @@ type assessmentRequest struct {
 func (r *assessmentRequest) assessment(path string) (registry.Assessment, error) {
 	out := registry.Assessment{
 		ID: r.ID, Name: r.Name, SpanID: r.SpanID, Source: registry.AssessmentSource{Type: string(r.Source.Type), ID: r.Source.ID},
-		Rationale: r.Rationale, Metadata: r.Metadata, Overrides: r.Overrides,
+		Metadata: r.Metadata, Overrides: r.Overrides,
+	}
+	if r.Rationale != "" {
+		out.Rationale = &r.Rationale
 	}
 	var err error
 	if r.CreateTime != "" {
@@ -130,7 +133,7 @@ func (a *API) updateAssessment(ctx context.Context, r *updateAssessmentRequest) 
 		case "assessmentName", "assessment_name":
 			u.Name = &in.Name
 		case "rationale":
-			u.Rationale = &in.Rationale
+			u.Rationale = &r.Assessment.Rationale
 		case "metadata":
 			u.Metadata = in.Metadata
 		case "feedback":

@@ -233,7 +233,7 @@ func (s step) requests(v variables) ([]request, error) {
 	}
 	out := make([]request, 0, len(values))
 	for _, value := range values {
-		r := request{label: s.method + " " + s.path, method: s.method, headers: s.headers}
+		r := request{label: s.method + " " + s.path, method: s.method}
 		own := variables{}
 		for k, x := range v {
 			own[k] = x
@@ -249,6 +249,13 @@ func (s step) requests(v variables) ([]request, error) {
 			r.label += " [" + escapeJSON(strings.Join(value, " | ")) + "]"
 		}
 		var err error
+		for _, h := range s.headers {
+			text, err := own.expand(h[1], unescaped)
+			if err != nil {
+				return nil, err
+			}
+			r.headers = append(r.headers, [2]string{h[0], text})
+		}
 		if r.path, err = own.expand(s.path, url.QueryEscape); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package rest_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,7 +25,8 @@ type normalizer struct {
 const firstExperiment = 7_770_000
 
 var (
-	hexID        = regexp.MustCompile(`[0-9a-f]{32}`)
+	hexID        = regexp.MustCompile(`[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	textTime     = regexp.MustCompile(`\b\d{13}\b`) // in JSON that stands in a text
 	experimentID = regexp.MustCompile(`\b777\d{4}\b`)
 	randomName   = regexp.MustCompile(`^[a-z]+-[a-z]+-\d{1,4}$`)
 	pySet        = regexp.MustCompile(`\{('[^'{}]*'(?:, '[^'{}]*')+)\}`)
@@ -34,6 +36,9 @@ var (
 func (n *normalizer) id(kind, value string) string {
 	if name, ok := n.names[value]; ok {
 		return "<" + name + ">"
+	}
+	if strings.Contains(value, "0000000000") { // an id that the case itself gave
+		return value
 	}
 	if n.ids[value] == "" {
 		n.ids[value] = "<" + kind + " " + strconv.Itoa(len(n.ids)+1) + ">"
@@ -69,6 +74,12 @@ func (n *normalizer) text(s string) string {
 		}
 	}
 	s = hexID.ReplaceAllStringFunc(s, func(id string) string { return n.id("id", id) })
+	s = textTime.ReplaceAllStringFunc(s, func(t string) string {
+		if _, ok := n.isNow(json.Number(t)); ok {
+			return "<now>"
+		}
+		return t
+	})
 	s = experimentID.ReplaceAllStringFunc(s, func(id string) string { return n.id("experiment", id) })
 	s = pySet.ReplaceAllStringFunc(s, func(set string) string {
 		items := strings.Split(set[1:len(set)-1], ", ")
@@ -80,8 +91,8 @@ func (n *normalizer) text(s string) string {
 
 // created and changed are the fields whose relation matters, whatever the time is.
 var (
-	created = []string{"creation_time", "creation_timestamp", "creation_timestamp_ms"}
-	changed = []string{"last_update_time", "last_updated_timestamp", "last_updated_timestamp_ms"}
+	created = []string{"creation_time", "creation_timestamp", "creation_timestamp_ms", "created_time"}
+	changed = []string{"last_update_time", "last_updated_timestamp", "last_updated_timestamp_ms", "last_update_time"}
 )
 
 func (n *normalizer) isNow(v any) (float64, bool) {
@@ -99,7 +110,8 @@ func (n *normalizer) value(v any, key string, parent map[string]any) any {
 	case map[string]any:
 		n.times(x)
 		out := make(map[string]any, len(x))
-		for k, item := range x {
+		for _, k := range slices.Sorted(maps.Keys(x)) { // sorted, so that ids are numbered alike
+			item := x[k]
 			if list, ok := item.([]any); ok && len(list) == 0 && key == "data" {
 				continue // prinzbox always writes them: see TestRunDataArraysAreAlwaysThere
 			}
@@ -121,13 +133,21 @@ func (n *normalizer) value(v any, key string, parent map[string]any) any {
 		return out
 	case string:
 		switch {
+		case key == "digest" && parent["dataset_id"] != nil: // of an evaluation dataset: made of its time
+			return "<digest>"
 		case key == "next_page_token":
 			return n.token(x)
 		case (key == "run_name" || key == "name" || key == "value" && parent["key"] == "mlflow.runName") && randomName.MatchString(x):
 			return "<random name>"
 		}
+		if at, err := time.Parse(time.RFC3339Nano, x); err == nil && at.Sub(time.UnixMilli(n.now)).Abs() < 24*time.Hour {
+			return "<now>"
+		}
 		return n.text(x)
 	case json.Number:
+		if key == "experiment_id" { // of a scorer, where alone it is a number
+			return n.id("experiment", x.String())
+		}
 		if _, ok := n.isNow(x); ok {
 			return "<now>"
 		}
@@ -152,7 +172,7 @@ func (n *normalizer) times(x map[string]any) {
 
 // unordered tells lists whose order MLflow leaves to its database. The points of a history have an order.
 func unordered(key string) bool {
-	return key == "metrics of a run" || key == "tags" || key == "params" || key == "aliases"
+	return key == "metrics of a run" || key == "tags" || key == "request_metadata" || key == "params" || key == "aliases"
 }
 
 func (n *normalizer) token(text string) any {

@@ -165,8 +165,11 @@ func decodeSpans(body []byte, isJSON bool) ([]registry.NewSpan, error) {
 		resource := spanAttributes(rs.GetResource().GetAttributes(), false)
 		for _, ss := range rs.GetScopeSpans() {
 			for _, s := range ss.GetSpans() {
-				if n := len(s.GetTraceId()); n == 0 || n > 16 || len(s.GetSpanId()) == 0 || len(s.GetSpanId()) > 8 || len(s.GetParentSpanId()) > 8 {
+				switch {
+				case len(s.GetTraceId()) == 0 || len(s.GetSpanId()) == 0:
 					return nil, detailf(http.StatusUnprocessableEntity, "Cannot convert OpenTelemetry span to MLflow span")
+				case len(s.GetTraceId()) > 16 || len(s.GetSpanId()) > 8 || len(s.GetParentSpanId()) > 8:
+					return nil, detailf(http.StatusUnprocessableEntity, "Failed to log OpenTelemetry spans")
 				}
 				out = append(out, newSpan(s, resource))
 			}

@@ -29,9 +29,28 @@ type traceInfo struct {
 }
 
 type traceLocation struct {
-	Experiment struct {
+	Type       enum `json:"type"`
+	Experiment *struct {
 		ExperimentID string `json:"experiment_id"`
 	} `json:"mlflow_experiment"`
+}
+
+// experiment gives the experiment of a location. The type must say that it is one, as MLflow insists in its own words.
+func (l traceLocation) experiment() (string, error) {
+	if l.Experiment == nil {
+		return "", nil
+	}
+	types := []string{"TRACE_LOCATION_TYPE_UNSPECIFIED", "MLFLOW_EXPERIMENT", "INFERENCE_TABLE", "UC_SCHEMA", "UC_TABLE_PREFIX"}
+	is := types[0]
+	for i, name := range types {
+		if string(l.Type) == name || string(l.Type) == strconv.Itoa(i) {
+			is = name
+		}
+	}
+	if is != types[1] {
+		return "", registry.Invalidf("Trace location type TraceLocationType.%s does not match the provided location MlflowExperimentLocation(experiment_id='%s').", is, l.Experiment.ExperimentID)
+	}
+	return l.Experiment.ExperimentID, nil
 }
 
 type startTraceRequest struct {
@@ -51,8 +70,10 @@ func (a *API) startTrace(ctx context.Context, r *startTraceRequest) (traceRespon
 		TraceID: in.TraceID, ClientRequestID: in.ClientRequestID, RequestPreview: in.RequestPreview, ResponsePreview: in.ResponsePreview,
 		State: state, Metadata: in.Metadata, Tags: in.Tags,
 	}
-	info.Location.Experiment.ExperimentID = in.Location.Experiment.ExperimentID
 	var err error
+	if info.Location.Experiment.ExperimentID, err = in.Location.experiment(); err != nil {
+		return traceResponse{}, err
+	}
 	if in.RequestTime != "" {
 		if info.RequestTime, err = registry.ParseTimestamp(in.RequestTime, "trace.trace_info.request_time"); err != nil {
 			return traceResponse{}, err
@@ -107,9 +128,11 @@ func (a *API) getTrace(ctx context.Context, r *getTraceRequest) (traceResponse, 
 	}
 }
 
+// Lists that must be there, but may be empty, are pointers.
+
 type traceIDsRequest struct {
-	TraceIDs      []string `json:"trace_ids" req:"true"`
-	ExperimentIDs []string `json:"experiment_ids"`
+	TraceIDs      *[]string `json:"trace_ids" req:"true"`
+	ExperimentIDs []string  `json:"experiment_ids"`
 }
 
 type tracesResponse struct {
@@ -117,7 +140,7 @@ type tracesResponse struct {
 }
 
 func (a *API) getTraces(ctx context.Context, r *traceIDsRequest) (tracesResponse, error) {
-	traces, err := a.Traces(ctx, r.TraceIDs, r.ExperimentIDs)
+	traces, err := a.Traces(ctx, *r.TraceIDs, r.ExperimentIDs)
 	return tracesResponse{traces}, err
 }
 
@@ -126,20 +149,16 @@ type traceInfosResponse struct {
 }
 
 func (a *API) getTraceInfos(ctx context.Context, r *traceIDsRequest) (traceInfosResponse, error) {
-	infos, err := a.TraceInfos(ctx, r.TraceIDs, r.ExperimentIDs)
+	infos, err := a.TraceInfos(ctx, *r.TraceIDs, r.ExperimentIDs)
 	return traceInfosResponse{infos}, err
 }
 
 type searchTracesRequest struct {
-	Locations []struct {
-		Experiment *struct {
-			ExperimentID string `json:"experiment_id"`
-		} `json:"mlflow_experiment"`
-	} `json:"locations" req:"true"`
-	Filter     string   `json:"filter"`
-	MaxResults *int     `json:"max_results"`
-	OrderBy    []string `json:"order_by"`
-	PageToken  string   `json:"page_token"`
+	Locations  *[]traceLocation `json:"locations" req:"true"`
+	Filter     string           `json:"filter"`
+	MaxResults *int             `json:"max_results"`
+	OrderBy    []string         `json:"order_by"`
+	PageToken  string           `json:"page_token"`
 }
 
 type searchTracesResponse struct {
@@ -147,22 +166,22 @@ type searchTracesResponse struct {
 	NextPageToken string               `json:"next_page_token,omitempty"`
 }
 
-// tracePage checks a page size; over the limit MLflow words it as it does for a wrong type.
-func tracePage(n *int) (int, error) {
+// tracePage checks a page size; over the limit MLflow words it as it does for a wrong type; quote is how a number is quoted where it came from.
+func tracePage(n *int, quote string) (int, error) {
 	size := orDefault(n, 100)
 	if size > registry.MaxTracePage {
-		return 0, wrongType("max_results", []byte(strconv.Itoa(size)))
+		return 0, wrongType("max_results", []byte(quote+strconv.Itoa(size)+quote))
 	}
 	return size, nil
 }
 
 func (a *API) searchTraces(ctx context.Context, r *searchTracesRequest) (searchTracesResponse, error) {
-	size, err := tracePage(r.MaxResults)
+	size, err := tracePage(r.MaxResults, "")
 	if err != nil {
 		return searchTracesResponse{}, err
 	}
 	q := registry.TraceQuery{Filter: r.Filter, OrderBy: r.OrderBy, MaxResults: size, PageToken: r.PageToken}
-	for _, l := range r.Locations {
+	for _, l := range *r.Locations {
 		if l.Experiment != nil {
 			q.ExperimentIDs = append(q.ExperimentIDs, l.Experiment.ExperimentID)
 		}
@@ -202,25 +221,25 @@ func (a *API) deleteTraces(ctx context.Context, r *deleteTracesRequest) (deleteT
 }
 
 type linkTracesRequest struct {
-	TraceIDs []string `json:"trace_ids" req:"true"`
-	RunID    string   `json:"run_id" req:"true"`
+	TraceIDs *[]string `json:"trace_ids" req:"true"`
+	RunID    string    `json:"run_id" req:"true"`
 }
 
 func (a *API) linkTraces(ctx context.Context, r *linkTracesRequest) error {
-	return a.LinkTracesToRun(ctx, r.TraceIDs, r.RunID)
+	return a.LinkTracesToRun(ctx, *r.TraceIDs, r.RunID)
 }
 
 type linkPromptsRequest struct {
 	TraceID string `json:"trace_id" req:"true"`
-	Prompts []struct {
+	Prompts *[]struct {
 		Name    string `json:"name" req:"true"`
 		Version string `json:"version" req:"true"`
 	} `json:"prompt_versions" req:"true"`
 }
 
 func (a *API) linkPrompts(ctx context.Context, r *linkPromptsRequest) error {
-	prompts := make([]registry.PromptVersion, len(r.Prompts))
-	for i, p := range r.Prompts {
+	prompts := make([]registry.PromptVersion, len(*r.Prompts))
+	for i, p := range *r.Prompts {
 		if n, err := strconv.Atoi(p.Version); err != nil || n < 1 {
 			return registry.Invalidf("Invalid value \"%s\" for parameter 'prompt_versions[%d].version' supplied: it must be a positive integer.", p.Version, i)
 		}

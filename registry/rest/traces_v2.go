@@ -101,7 +101,7 @@ type searchTracesV2Response struct {
 }
 
 func (a *API) searchTracesV2(ctx context.Context, r *searchTracesV2Request) (searchTracesV2Response, error) {
-	size, err := tracePage(r.MaxResults)
+	size, err := tracePage(r.MaxResults, `"`)
 	if err != nil {
 		return searchTracesV2Response{}, err
 	}
