@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // JSON is the value as json.dumps writes it: one line, ", " and ": " between, everything beyond ASCII escaped.
@@ -60,7 +59,7 @@ func appendString(b []byte, s string) []byte {
 		switch short, ok := shortEscapes[r]; {
 		case ok:
 			b = append(b, short...)
-		case r >= ' ' && r < utf8.RuneSelf:
+		case r >= ' ' && r <= '~':
 			b = append(b, byte(r))
 		case r > 0xFFFF:
 			r -= 0x10000

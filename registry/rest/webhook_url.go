@@ -52,10 +52,19 @@ func (w *Webhooks) Check(ctx context.Context, text string) error {
 	}
 	for _, addr := range addrs {
 		if !isPublic(addr) {
-			return registry.Invalidf("Webhook URL must not resolve to a non-public IP address. %s resolves to %s.", pyjson.Repr(host), addr.Unmap())
+			return registry.Invalidf("Webhook URL must not resolve to a non-public IP address. %s resolves to %s.", pyjson.Repr(host), pythonAddr(host, addr))
 		}
 	}
 	return nil
+}
+
+// pythonAddr writes an address as Python does, which knows no dotted form of an IPv4 address inside IPv6.
+func pythonAddr(host string, addr netip.Addr) string {
+	if literal, err := netip.ParseAddr(host); err == nil && literal.Is4In6() {
+		b := literal.As16()
+		return fmt.Sprintf("::ffff:%x:%x", uint16(b[12])<<8|uint16(b[13]), uint16(b[14])<<8|uint16(b[15]))
+	}
+	return addr.Unmap().String() // a resolver may give IPv4 addresses in IPv6 form
 }
 
 func (w *Webhooks) badScheme(scheme string) error {
