@@ -72,20 +72,25 @@ func (sel *selection) view(column string, v ViewType) {
 	}
 }
 
-// run reads one page.
+// text is the search without its order, and the values of that.
+func (sel *selection) text(columns string) (query string, args []any) {
+	query = "SELECT " + columns + " FROM " + sel.from
+	if len(sel.where) > 0 {
+		query += " WHERE " + strings.Join(sel.where, " AND ")
+	}
+	args = make([]any, 0, len(sel.fromArgs)+len(sel.args)+len(sel.orderArgs)+2)
+	return query, append(append(args, sel.fromArgs...), sel.args...)
+}
+
+// runSelection reads one page.
 func runSelection[T any](ctx context.Context, q querier, sel *selection, scan func(*sql.Rows) (T, error), max int, token string) (Page[T], error) {
 	offset, err := parsePageToken(token)
 	if err != nil {
 		return Page[T]{}, err
 	}
-	query := "SELECT " + sel.columns + " FROM " + sel.from
-	if len(sel.where) > 0 {
-		query += " WHERE " + strings.Join(sel.where, " AND ")
-	}
+	query, args := sel.text(sel.columns)
 	query += " ORDER BY " + strings.Join(sel.order, ", ") + " LIMIT ? OFFSET ?"
-	args := make([]any, 0, len(sel.fromArgs)+len(sel.args)+len(sel.orderArgs)+2)
-	args = append(append(append(args, sel.fromArgs...), sel.args...), sel.orderArgs...)
-	args = append(args, max+1, offset)
+	args = append(append(args, sel.orderArgs...), max+1, offset)
 	items, err := queryRows(ctx, q, scan, query, args...)
 	return pageOf(items, max, offset), err
 }

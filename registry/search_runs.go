@@ -62,18 +62,28 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 		}
 		eids[i] = eid
 	}
-	if err := sel.filterBy(&runGrammar, &runColumnsOf, q.Filter); err != nil {
-		return Page[Run]{}, err
+	cs, err := runGrammar.Parse(q.Filter)
+	if err != nil {
+		return Page[Run]{}, asInvalid(err)
 	}
-	if err := orderRuns(sel, q.OrderBy); err != nil {
-		return Page[Run]{}, err
+	orders, err := runGrammar.ParseOrder(q.OrderBy)
+	if err != nil {
+		return Page[Run]{}, asInvalid(err)
 	}
 	if _, err := parsePageToken(q.PageToken); err != nil {
 		return Page[Run]{}, err
 	}
+	rd := s.db.Scan()
 	switch {
 	case len(eids) == 0:
 		return Page[Run]{}, nil
+	case len(eids) == 1 && len(orders) > 0 && orders[0].Kind == filter.Metric:
+		rows, err := runsByMetric(ctx, rd, eids[0], cs, orders, q)
+		if err != nil {
+			return Page[Run]{}, err
+		}
+		runs, err := loadRuns(ctx, rd, rows.Items)
+		return Page[Run]{Items: runs, NextPageToken: rows.NextPageToken}, err
 	case len(eids) == 1:
 		sel.and("r.eid = ?", eids[0])
 	default:
@@ -81,7 +91,8 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 		sel.and("r.eid IN (SELECT value FROM json_each(?))", fmt.Sprint(jsonInts(eids)))
 	}
 	sel.view("r.lifecycle_stage", q.View)
-	rd := s.db.Scan()
+	sel.comparisons(&runColumnsOf, cs)
+	sel.orderRuns(orders)
 	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (runRow, error) { return scanRun(rows) }, q.MaxResults, q.PageToken)
 	if err != nil {
 		return Page[Run]{}, err
@@ -101,13 +112,9 @@ func jsonInts(values []any) string {
 	return text + "]"
 }
 
-// orderRuns adds the order: what the clauses say, missing values last in both directions and NaN just before them, then the newest first,
+// orderRuns adds an order: what the clauses say, missing values last in both directions and NaN just before them, then the newest first,
 // then by run id.
-func orderRuns(sel *selection, clauses []string) error {
-	orders, err := runGrammar.ParseOrder(clauses)
-	if err != nil {
-		return asInvalid(err)
-	}
+func (sel *selection) orderRuns(orders []filter.Order) {
 	byStart := false
 	for i, o := range orders {
 		t := fmt.Sprintf("o%d", i)
@@ -137,5 +144,4 @@ func orderRuns(sel *selection, clauses []string) error {
 		sel.order = append(sel.order, "r.start_time DESC")
 	}
 	sel.order = append(sel.order, "r.run_id ASC")
-	return nil
 }
