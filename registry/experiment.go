@@ -58,6 +58,7 @@ func (s *Store) CreateExperiment(ctx context.Context, e NewExperiment) (string, 
 		}
 	}
 	var eid int64
+	defer s.grants.Add(1)
 	err := s.db.Write(ctx, func(tx querier) error {
 		if err := experimentNameFree(ctx, tx, e.Name); err != nil {
 			return err
@@ -78,7 +79,7 @@ func (s *Store) CreateExperiment(ctx context.Context, e NewExperiment) (string, 
 				return err
 			}
 		}
-		return nil
+		return s.own(ctx, tx, OnExperiment, strconv.FormatInt(eid, 10))
 	})
 	return strconv.FormatInt(eid, 10), err
 }

@@ -117,12 +117,18 @@ func (s *Store) insideExperiment(ctx context.Context, id string) ([]Garbage, err
 
 // RemoveGarbage removes an entity with all that hangs on it. Its artifacts are the caller's to remove, before this.
 func (s *Store) RemoveGarbage(ctx context.Context, g Garbage) error {
+	defer s.grants.Add(1)
 	for _, k := range garbageKinds {
 		if k.name != g.Kind {
 			continue
 		}
 		return s.db.Write(ctx, func(tx querier) error {
-			_, err := tx.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s = ?", k.table, k.id), g.ID)
+			if _, err := tx.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s = ?", k.table, k.id), g.ID); err != nil || k.name != "experiment" {
+				return err
+			}
+			// The id may be given again; who could read this experiment shall not read the next.
+			_, err := tx.ExecContext(ctx, `DELETE FROM role_permissions WHERE resource_type = 'experiment' AND resource_pattern = ?
+				OR resource_type = 'scorer' AND resource_pattern LIKE ? || '/%'`, g.ID, g.ID)
 			return err
 		})
 	}

@@ -52,8 +52,16 @@ func (s *Store) CreateRegisteredModel(ctx context.Context, n NewRegisteredModel)
 		}
 	}
 	var news notice
+	defer s.grants.Add(1)
 	err := s.writeModels(ctx, func(tx querier) (err error) {
 		if err := modelNameFree(ctx, tx, n.Name, isPrompt(n.Tags)); err != nil {
+			return err
+		}
+		kind := OnModel
+		if isPrompt(n.Tags) {
+			kind = OnPrompt
+		}
+		if err := s.own(ctx, tx, kind, n.Name); err != nil {
 			return err
 		}
 		now := s.now()
@@ -185,6 +193,7 @@ func (s *Store) RenameRegisteredModel(ctx context.Context, name, newName string)
 	if err := validateModelName(newName, "new_name"); err != nil {
 		return RegisteredModel{}, err
 	}
+	defer s.grants.Add(1)
 	return s.changeRegisteredModel(ctx, name, newName, func(tx querier, mid int64) error {
 		if newName != name {
 			err := modelNameFree(ctx, tx, newName, false)
@@ -196,6 +205,9 @@ func (s *Store) RenameRegisteredModel(ctx context.Context, name, newName string)
 			}
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE registered_models SET name = ? WHERE mid = ?", newName, mid); err != nil {
+			return err
+		}
+		if err := renameGrants(ctx, tx, name, newName); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE model_versions SET last_updated_timestamp = ? WHERE mid = ?", s.now(), mid)
@@ -222,11 +234,14 @@ func (s *Store) touchModel(ctx context.Context, tx querier, mid int64) error {
 	return err
 }
 
-// DeleteRegisteredModel removes a model for good, with versions, tags and aliases.
+// DeleteRegisteredModel removes a model for good, with versions, tags, aliases and its users' permissions.
 func (s *Store) DeleteRegisteredModel(ctx context.Context, name string) error {
+	defer s.grants.Add(1)
 	return s.writeRegisteredModel(ctx, name, func(tx querier, mid int64) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM registered_models WHERE mid = ?", mid)
-		return err
+		if _, err := tx.ExecContext(ctx, "DELETE FROM registered_models WHERE mid = ?", mid); err != nil {
+			return err
+		}
+		return disown(ctx, tx, name, OnModel, OnPrompt)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/pyjson"
@@ -146,6 +147,7 @@ func (s *Store) RegisterScorer(ctx context.Context, experimentID, name, serializ
 		return Scorer{}, Invalidf("Scorer name cannot be empty or contain only whitespace.")
 	}
 	sc := Scorer{Name: name, Serialized: serialized}
+	defer s.grants.Add(1)
 	err := s.writeActiveExperiment(ctx, experimentID, func(tx querier, eid int64) error {
 		sc.ExperimentID, sc.Created = eid, s.now()
 		var sid int64
@@ -153,8 +155,11 @@ func (s *Store) RegisterScorer(ctx context.Context, experimentID, name, serializ
 			ON CONFLICT (eid, name) DO UPDATE SET name = excluded.name RETURNING sid, scorer_id`, dashed(s.cfg.NewID()), eid, name).Scan(&sid, &sc.ID); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `INSERT INTO scorer_versions (sid, version, serialized, creation_time)
-			SELECT ?, coalesce(max(version), 0) + 1, ?, ? FROM scorer_versions WHERE sid = ? RETURNING version`, sid, serialized, sc.Created, sid).Scan(&sc.Version)
+		if err := tx.QueryRowContext(ctx, `INSERT INTO scorer_versions (sid, version, serialized, creation_time)
+			SELECT ?, coalesce(max(version), 0) + 1, ?, ? FROM scorer_versions WHERE sid = ? RETURNING version`, sid, serialized, sc.Created, sid).Scan(&sc.Version); err != nil {
+			return err
+		}
+		return s.own(ctx, tx, OnScorer, ScorerResource(strconv.FormatInt(eid, 10), name))
 	})
 	return sc, err
 }
@@ -173,7 +178,7 @@ func scanScorer(row interface{ Scan(...any) error }) (c Scorer, err error) {
 
 // scorersWhere lists scorers. MLflow's lists show the JSON as Python writes it, its single answers as it came.
 func (s *Store) scorersWhere(ctx context.Context, where string, args ...any) ([]Scorer, error) {
-	return queryRows(ctx, s.db.Read(), func(rows *sql.Rows) (Scorer, error) {
+	list, err := queryRows(ctx, s.db.Read(), func(rows *sql.Rows) (Scorer, error) {
 		c, err := scanScorer(rows)
 		if err != nil {
 			return c, err
@@ -182,6 +187,7 @@ func (s *Store) scorersWhere(ctx context.Context, where string, args ...any) ([]
 		c.Serialized = v.JSON()
 		return c, err
 	}, selectScorers+where, args...)
+	return readableScorers(ctx, list), err
 }
 
 const latestScorers = " AND v.version = (SELECT max(w.version) FROM scorer_versions w WHERE w.sid = c.sid) ORDER BY c.eid, c.name"
@@ -272,6 +278,7 @@ func (s *Store) Scorer(ctx context.Context, experimentID, name string, version *
 
 // DeleteScorer removes one version of a scorer, or with nil the scorer. A scorer whose last version goes keeps its id.
 func (s *Store) DeleteScorer(ctx context.Context, experimentID, name string, version *int64) error {
+	defer s.grants.Add(1)
 	return s.writeActiveExperiment(ctx, experimentID, func(tx querier, eid int64) error {
 		var sid, versions int64
 		err := tx.QueryRowContext(ctx, `SELECT c.sid, (SELECT count(*) FROM scorer_versions v WHERE v.sid = c.sid)
@@ -282,8 +289,10 @@ func (s *Store) DeleteScorer(ctx context.Context, experimentID, name string, ver
 			return err
 		}
 		if version == nil {
-			_, err := tx.ExecContext(ctx, "DELETE FROM scorers WHERE sid = ?", sid)
-			return err
+			if _, err := tx.ExecContext(ctx, "DELETE FROM scorers WHERE sid = ?", sid); err != nil {
+				return err
+			}
+			return disown(ctx, tx, ScorerResource(strconv.FormatInt(eid, 10), name), OnScorer)
 		}
 		ok, err := affected(tx.ExecContext(ctx, "DELETE FROM scorer_versions WHERE sid = ? AND version = ?", sid, *version))
 		if err == nil && !ok {

@@ -150,6 +150,7 @@ func (s *Store) SearchExperiments(ctx context.Context, q Query) (Page[Experiment
 	}
 	sel := &selection{columns: "e.eid, e.name, e.artifact_location, e.lifecycle_stage, e.last_update_time, e.creation_time", from: "experiments e"}
 	sel.view("e.lifecycle_stage", q.View)
+	sel.readableExperiments(ctx, "e.eid")
 	if err := sel.filterBy(&experimentGrammar, &experimentColumnsOf, q.Filter); err != nil {
 		return Page[Experiment]{}, err
 	}
@@ -220,6 +221,7 @@ func (s *Store) SearchRegisteredModels(ctx context.Context, q Query) (Page[Regis
 	}
 	cs, prompts := promptClause(cs, "EXISTS (SELECT 1 FROM registered_model_tags x WHERE x.mid = m.mid AND x.key = '"+TagIsPrompt+"' AND x.value = 'true')")
 	sel.and(prompts)
+	sel.readableModels(ctx)
 	sel.comparisons(&registeredModelColumnsOf, cs)
 	orders, err := registeredModelGrammar.ParseOrder(q.OrderBy)
 	if err != nil {
@@ -276,6 +278,7 @@ func (s *Store) SearchModelVersions(ctx context.Context, q Query) (Page[ModelVer
 	}
 	cs, prompts := promptClause(cs, "EXISTS (SELECT 1 FROM model_version_tags x JOIN model_versions w ON w.vid = x.vid WHERE w.mid = v.mid AND x.key = '"+TagIsPrompt+"' AND x.value = 'true')")
 	sel.and(prompts)
+	sel.readableModels(ctx, Need{Type: OnModelVersion}, Need{Type: OnPromptVer})
 	sel.comparisons(&modelVersionColumnsOf, cs)
 	orders, err := modelVersionGrammar.ParseOrder(q.OrderBy)
 	if err != nil {

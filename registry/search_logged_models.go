@@ -103,6 +103,7 @@ func (s *Store) SearchLoggedModels(ctx context.Context, q LoggedModelQuery) (Pag
 	if err != nil {
 		return Page[LoggedModel]{}, err
 	}
+	q.ExperimentIDs = readableExperiments(ctx, q.ExperimentIDs, Need{Type: OnLoggedModel})
 	eids := make([]any, len(q.ExperimentIDs))
 	for i, id := range q.ExperimentIDs {
 		if eids[i], err = parseExperimentID(id); err != nil {

@@ -53,6 +53,7 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 	if err := maxResults(q.MaxResults, MaxPage); err != nil {
 		return Page[Run]{}, err
 	}
+	experimentIDs = readableExperiments(ctx, experimentIDs, Need{Type: OnRun})
 	sel := &selection{columns: runColumns, from: "runs r"}
 	eids := make([]any, len(experimentIDs))
 	for i, id := range experimentIDs {

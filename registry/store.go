@@ -56,6 +56,8 @@ type Store struct {
 	db  *sqldb.DB
 
 	models atomic.Uint64
+	// grants changes with every change of users, roles and permissions.
+	grants atomic.Uint64
 }
 
 // Open brings the tables up to date and makes the experiment "Default" with id 0 when the store is new.

@@ -41,10 +41,10 @@ const (
 )
 
 // graphQLOp is an operation of the table as a GraphQL root field: the same binder reads its input, the same struct is its answer.
-type graphQLOp func(a *API, ctx context.Context, input []byte) (any, error)
+type graphQLOp func(a *API, ctx context.Context, field string, input []byte) (any, error)
 
 func graphQL[Req, Resp any](fn func(a *API, ctx context.Context, req *Req) (Resp, error)) graphQLOp {
-	return func(a *API, ctx context.Context, input []byte) (any, error) {
+	return func(a *API, ctx context.Context, field string, input []byte) (any, error) {
 		var req Req
 		v := reflect.ValueOf(&req).Elem()
 		p := planOf(v.Type())
@@ -53,6 +53,9 @@ func graphQL[Req, Resp any](fn func(a *API, ctx context.Context, req *Req) (Resp
 			return nil, errors.Join(err, notJSON)
 		}
 		if err := p.required(v, ""); err != nil {
+			return nil, err
+		}
+		if err := a.permitted(ctx, graphQLRules[field], &req); err != nil {
 			return nil, err
 		}
 		return fn(a, ctx, &req)
@@ -195,12 +198,15 @@ func (g *graphQLRun) root(f *ast.Field) any {
 	if err != nil {
 		return g.fail(err)
 	}
-	return g.call(op, input, f)
+	return g.call(f.Name, op, input, f)
 }
 
 // call runs an operation and shows what the query selects of its answer.
-func (g *graphQLRun) call(op graphQLOp, input []byte, f *ast.Field) any {
-	answer, err := op(g.a, g.ctx, input)
+func (g *graphQLRun) call(name string, op graphQLOp, input []byte, f *ast.Field) any {
+	answer, err := op(g.a, g.ctx, name, input)
+	if errors.Is(err, errDenied) {
+		return nil // as MLflow does: no data, no word
+	}
 	if err != nil {
 		return g.fail(err)
 	}
@@ -294,7 +300,10 @@ func (g *graphQLRun) nested(op string, input map[string]any, part string, f *ast
 	if err != nil {
 		return g.fail(err)
 	}
-	answer, err := graphQLOps[op](g.a, g.ctx, text)
+	answer, err := graphQLOps[op](g.a, g.ctx, op, text)
+	if errors.Is(err, errDenied) {
+		return absent(f)
+	}
 	if err != nil {
 		return g.fail(err)
 	}

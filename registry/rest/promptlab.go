@@ -104,6 +104,9 @@ func (a *API) promptLabRun(r *http.Request) (registry.Run, error) {
 	if err := req.check(); err != nil {
 		return registry.Run{}, err
 	}
+	if err := a.permitted(r.Context(), "POST 2.0 /mlflow/runs/create-promptlab-run", &req); err != nil {
+		return registry.Run{}, err
+	}
 	user, now := "unknown", time.Now()
 	if req.UserID != nil {
 		user = *req.UserID

@@ -46,6 +46,12 @@ type Config struct {
 	Version string
 	// MaxBody is the largest JSON body in bytes.
 	MaxBody int64
+	// Auth is asked what each caller may do; the caller's [registry.Access] must be in the request's context. nil means that everybody may do
+	// everything, and that there are no users.
+	Auth *registry.Auth
+	// ArtifactPath gives the path below the environment's artifact root that a URI leads to, if it does: users must not get at each other's
+	// files by naming them as their own. May be nil.
+	ArtifactPath func(uri string) (path string, ok bool)
 	// Webhooks checks and tests webhooks; the store's Deliver should be its Deliver. nil means one of the API's own.
 	Webhooks *Webhooks
 }
@@ -75,6 +81,9 @@ func rpc[Req, Resp any](fn func(a *API, ctx context.Context, req *Req) (Resp, er
 			a.fail(c, err)
 			return
 		}
+		if !a.allowed(c, &req) {
+			return
+		}
 		resp, err := fn(a, c.Request.Context(), &req)
 		if err != nil {
 			a.fail(c, err)
@@ -101,6 +110,10 @@ func (a *API) fail(c *gin.Context, err error) {
 			"The request body is larger than this server takes; split the request, or upload files as artifacts.")
 		return
 	}
+	if errors.Is(err, errDenied) {
+		WriteDenied(c.Writer)
+		return
+	}
 	var user *registry.Error
 	if !errors.As(err, &user) && c.Request.Context().Err() == nil {
 		a.cfg.Log.Error("internal error", "method", c.Request.Method, "path", c.Request.URL.Path, "error", err)
@@ -110,10 +123,11 @@ func (a *API) fail(c *gin.Context, err error) {
 
 // Mount adds every route to a gin engine.
 func (a *API) Mount(r gin.IRouter) {
-	for _, e := range table {
+	for _, e := range a.served() {
+		op := a.guarded(e)
 		for _, prefix := range e.prefixes() {
 			legacy := strings.Contains(prefix, "/preview")
-			r.Handle(e.method, prefix+ginPath(e.path), func(c *gin.Context) { e.op(a, c, legacy) })
+			r.Handle(e.method, prefix+ginPath(e.path), func(c *gin.Context) { op(a, c, legacy) })
 		}
 	}
 	for _, n := range notYet {
@@ -126,12 +140,12 @@ func (a *API) Mount(r gin.IRouter) {
 	r.GET("/version", func(c *gin.Context) { c.String(http.StatusOK, a.cfg.Version) })
 	r.GET("/graphql", a.serveGraphQL)
 	r.POST("/graphql", a.serveGraphQL)
-	r.POST("/v1/traces", a.exportTraces)
+	r.POST("/v1/traces", a.before(exportRule, a.exportTraces))
 	for _, version := range []string{"2.0", "3.0"} {
-		r.GET("/ajax-api/"+version+"/mlflow/get-trace-artifact", a.getTraceArtifact)
+		r.GET("/ajax-api/"+version+"/mlflow/get-trace-artifact", a.before(traceArtifact, a.getTraceArtifact))
 	}
-	r.GET("/get-artifact", func(c *gin.Context) { a.getArtifact(c) })
-	r.GET("/model-versions/get-artifact", func(c *gin.Context) { a.getVersionArtifact(c) })
+	r.GET("/get-artifact", a.before(artifactOfRun(registry.ActionRead), a.getArtifact))
+	r.GET("/model-versions/get-artifact", a.before(readVersion, a.getVersionArtifact))
 }
 
 // ginPath writes {x} as gin's :p1, :p2 …: gin wants one name for a place in a path, MLflow has several.

@@ -136,6 +136,10 @@ func (a *API) presignUpload(c *gin.Context, _ bool) {
 		a.fail(c, registry.Invalidf("Exactly one of run_id and model_id must be provided."))
 		return
 	}
+	if err := a.permitted(c.Request.Context(), "POST 2.0 /mlflow/artifacts/presigned-upload-url", &req); err != nil {
+		a.fail(c, err)
+		return
+	}
 	a.presign(c, http.MethodPut, req, uploadURLLife)
 }
 
@@ -148,6 +152,10 @@ type presignDownloadRequest struct {
 func (a *API) presignDownload(c *gin.Context, _ bool) {
 	var req presignDownloadRequest
 	if err := bind(c.Request, c.Param, &req, a.cfg.MaxBody); err != nil {
+		a.fail(c, err)
+		return
+	}
+	if err := a.permitted(c.Request.Context(), "POST 2.0 /mlflow/artifacts/presigned-download-url", &req); err != nil {
 		a.fail(c, err)
 		return
 	}
