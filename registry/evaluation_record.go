@@ -197,7 +197,7 @@ func (s *Store) upsertRecord(ctx context.Context, tx querier, edid int64, r newR
 		if err != nil {
 			return false, err
 		}
-		column(merge.name, old.Update(merge.with).JSON())
+		column(merge.name, old.Update(merge.with.Members()...).JSON())
 	}
 	if user := r.user(); user != nil {
 		column("last_updated_by", *user)
@@ -242,31 +242,33 @@ func extendSchema(schema pyjson.Value, records []newRecord) pyjson.Value {
 		schema = pyjson.OfMembers(pyjson.Member{Key: "inputs", Value: pyjson.OfMembers()}, pyjson.Member{Key: "outputs", Value: pyjson.OfMembers()},
 			pyjson.Member{Key: "expectations", Value: pyjson.OfMembers()}, pyjson.Member{Key: "version", Value: pyjson.Of("1.0")})
 	}
-	extend := func(part string, fields pyjson.Value) {
-		types, _ := schema.Get(part)
-		changed := false
+	outputs, _ := schema.Get("outputs")
+	// All fields first, then one merge: a merge for each record would take the square of their number.
+	var inputTypes, outputTypes, expectationTypes []pyjson.Member
+	add := func(to *[]pyjson.Member, fields pyjson.Value) {
 		for _, m := range fields.Members() {
-			// Outputs that once were no object have one type for all of them.
-			if _, ok := types.Get(m.Key); !ok && types.Kind() == pyjson.Object {
-				types, changed = types.With(m.Key, pyjson.Of(typeName(m.Value))), true
-			}
-		}
-		if changed {
-			schema = schema.With(part, types)
+			*to = append(*to, pyjson.Member{Key: m.Key, Value: pyjson.Of(typeName(m.Value))})
 		}
 	}
 	for _, r := range records {
-		extend("inputs", r.inputs)
-		if r.hasOutputs {
-			extend("outputs", r.outputs)
-			types, _ := schema.Get("outputs")
-			if k := r.outputs.Kind(); k != pyjson.Null && k != pyjson.Object && !types.True() {
-				schema = schema.With("outputs", pyjson.Of(typeName(r.outputs)))
-			}
+		add(&inputTypes, r.inputs)
+		add(&expectationTypes, r.expectations)
+		switch {
+		case !r.hasOutputs || outputs.Kind() != pyjson.Object || r.outputs.Kind() == pyjson.Null:
+			// Outputs that once were no object have one type for all of them.
+		case r.outputs.Kind() == pyjson.Object:
+			add(&outputTypes, r.outputs)
+		case !outputs.True() && outputTypes == nil:
+			outputs = pyjson.Of(typeName(r.outputs))
 		}
-		extend("expectations", r.expectations)
 	}
-	return schema
+	if outputs.Kind() == pyjson.Object {
+		outputs = outputs.Complete(outputTypes...)
+	}
+	inputs, _ := schema.Get("inputs")
+	expectations, _ := schema.Get("expectations")
+	return schema.Update(pyjson.Member{Key: "inputs", Value: inputs.Complete(inputTypes...)}, pyjson.Member{Key: "outputs", Value: outputs},
+		pyjson.Member{Key: "expectations", Value: expectations.Complete(expectationTypes...)})
 }
 
 func typeName(v pyjson.Value) string {

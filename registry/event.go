@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/pyjson"
@@ -74,17 +75,13 @@ func orNull(key, value string) pyjson.Member {
 
 // tagsMember is the member "tags" without those that only mark prompts. Of tags with the same key the last counts.
 func tagsMember(tags []KeyValue, without ...string) pyjson.Member {
-	v := pyjson.OfMembers()
-tags:
+	var members []pyjson.Member
 	for _, t := range tags {
-		for _, key := range without {
-			if t.Key == key {
-				continue tags
-			}
+		if !slices.Contains(without, t.Key) {
+			members = append(members, text(t.Key, t.Value))
 		}
-		v = v.With(t.Key, pyjson.Of(t.Value))
 	}
-	return pyjson.Member{Key: "tags", Value: v}
+	return pyjson.Member{Key: "tags", Value: pyjson.OfMembers().Update(members...)}
 }
 
 // Tags of prompts and their versions, beside TagIsPrompt.

@@ -80,12 +80,29 @@ func (v Value) With(key string, value Value) Value {
 	return out
 }
 
-// Update is the object with all members of another set, as Python's dict.update has it.
-func (v Value) Update(with Value) Value {
-	for _, m := range with.members {
-		v = v.With(m.Key, m.Value)
+// Update is the object with members set one after another, as Python's dict.update has it.
+func (v Value) Update(members ...Member) Value { return v.merge(members, true) }
+
+// Complete is the object with those of the members added that it lacks.
+func (v Value) Complete(members ...Member) Value { return v.merge(members, false) }
+
+func (v Value) merge(members []Member, overwrite bool) Value {
+	out := Value{kind: Object, members: append([]Member(nil), v.members...)}
+	where := make(map[string]int, len(out.members)+len(members))
+	for i, m := range out.members {
+		where[m.Key] = i
 	}
-	return v
+	for _, m := range members {
+		i, ok := where[m.Key]
+		switch {
+		case !ok:
+			where[m.Key] = len(out.members)
+			out.members = append(out.members, m)
+		case overwrite:
+			out.members[i].Value = m.Value
+		}
+	}
+	return out
 }
 
 // Of makes a string value.

@@ -56,7 +56,10 @@ func TestParseRefuses(t *testing.T) {
 func TestUpdateKeepsTheOrder(t *testing.T) {
 	old, _ := pyjson.Parse(`{"a": 1, "b": 2}`)
 	with, _ := pyjson.Parse(`{"c": 3, "a": 4}`)
-	if got := old.Update(with).JSON(); got != `{"a": 4, "b": 2, "c": 3}` {
+	if got := old.Update(with.Members()...).JSON(); got != `{"a": 4, "b": 2, "c": 3}` {
+		t.Error(got)
+	}
+	if got := old.Complete(with.Members()...).JSON(); got != `{"a": 1, "b": 2, "c": 3}` {
 		t.Error(got)
 	}
 	if old.JSON() != `{"a": 1, "b": 2}` {
