@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Float is a float64 that MLflow's JSON can carry: NaN is the text "NaN". Infinities do not occur in answers: the store
@@ -146,24 +148,78 @@ func (s *Store) LogParam(ctx context.Context, runID string, p KeyValue) error {
 	})
 }
 
+// storedPoint is a metric as it stands in a row.
+type storedPoint struct {
+	*Metric
+	value float64
+	nan   bool
+}
+
+// above tells whether a point shows rather than another: the greatest (step, timestamp, value) does; on a full tie the earlier one stays.
+func (p storedPoint) above(q storedPoint) bool {
+	return cmp.Or(cmp.Compare(p.Step, q.Step), cmp.Compare(p.Timestamp, q.Timestamp), cmp.Compare(p.value, q.value)) > 0
+}
+
 func logMetrics(ctx context.Context, tx querier, run activeRunKey, runID string, metrics []Metric) error {
-	for _, m := range metrics {
+	points := make([]storedPoint, len(metrics))
+	latest := make([]storedPoint, 0, 16) // of each key, in the order of their first points
+	at := make(map[string]int, 16)
+	for i := range metrics {
+		m := &metrics[i]
 		v, nan := m.Value.stored()
-		if _, err := tx.ExecContext(ctx, `INSERT INTO metrics (rid, key, timestamp, step, value, is_nan) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO NOTHING`, run.rid, m.Key, m.Timestamp, m.Step, v, nan); err != nil {
-			return err
+		points[i] = storedPoint{m, v, nan}
+		if k, ok := at[m.Key]; !ok {
+			at[m.Key] = len(latest)
+			latest = append(latest, points[i])
+		} else if points[i].above(latest[k]) {
+			latest[k] = points[i]
 		}
-		// The point with the greatest (step, timestamp, value) shows; on a full tie the earlier one stays.
-		if _, err := tx.ExecContext(ctx, `INSERT INTO latest_metrics AS l (rid, key, value, is_nan, step, timestamp, eid) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, timestamp = excluded.timestamp
-			WHERE (excluded.step, excluded.timestamp, excluded.value) > (l.step, l.timestamp, l.value)`,
-			run.rid, m.Key, v, nan, m.Step, m.Timestamp, run.eid); err != nil {
-			return err
-		}
+	}
+	err := insertRows(ctx, tx, "INSERT INTO metrics (rid, key, timestamp, step, value, is_nan) VALUES ", " ON CONFLICT DO NOTHING", 6, points,
+		func(args []any, p storedPoint) []any {
+			return append(args, run.rid, p.Key, p.Timestamp, p.Step, p.value, p.nan)
+		})
+	if err != nil {
+		return err
+	}
+	err = insertRows(ctx, tx, "INSERT INTO latest_metrics AS l (rid, key, value, is_nan, step, timestamp, eid) VALUES ", `
+		ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, timestamp = excluded.timestamp
+		WHERE (excluded.step, excluded.timestamp, excluded.value) > (l.step, l.timestamp, l.value)`, 7, latest,
+		func(args []any, p storedPoint) []any {
+			return append(args, run.rid, p.Key, p.value, p.nan, p.Step, p.Timestamp, run.eid)
+		})
+	if err != nil {
+		return err
+	}
+	for _, m := range metrics {
 		if m.ModelID != "" {
 			if err := logModelMetric(ctx, tx, runID, m); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// insertRows inserts many rows by statements of 64, 8 or 1 of them, so that few texts exist.
+func insertRows[T any](ctx context.Context, tx querier, before, after string, columns int, rows []T, values func(args []any, row T) []any) error {
+	row := "(" + placeholders(columns) + ")"
+	args := make([]any, 0, min(len(rows), 64)*columns)
+	for len(rows) > 0 {
+		n := 1
+		for _, size := range []int{64, 8} {
+			if len(rows) >= size {
+				n = size
+				break
+			}
+		}
+		args = args[:0]
+		for _, r := range rows[:n] {
+			args = values(args, r)
+		}
+		rows = rows[n:]
+		if _, err := tx.ExecContext(ctx, before+strings.Repeat(row+",", n-1)+row+after, args...); err != nil {
+			return err
 		}
 	}
 	return nil
