@@ -67,20 +67,8 @@ func (v Value) Get(key string) (Value, bool) {
 	return Value{}, false
 }
 
-// With is the object with a member set: in its old place, or at the end. The receiver stays as it is.
-func (v Value) With(key string, value Value) Value {
-	out := Value{kind: Object, members: append([]Member(nil), v.members...)}
-	for i := range out.members {
-		if out.members[i].Key == key {
-			out.members[i].Value = value
-			return out
-		}
-	}
-	out.members = append(out.members, Member{key, value})
-	return out
-}
-
-// Update is the object with members set one after another, as Python's dict.update has it.
+// Update is the object with members set one after another, as Python's dict.update has it: in their old places, or at the end. The
+// receiver stays as it is.
 func (v Value) Update(members ...Member) Value { return v.merge(members, true) }
 
 // Complete is the object with those of the members added that it lacks.
