@@ -155,6 +155,7 @@ var table = []entry{
 	{method: "POST", version: "3.0", path: "/mlflow/traces/batchGetInfos", op: rpc((*API).getTraceInfos)},
 	{method: "POST", version: "3.0", path: "/mlflow/traces/search", op: rpc((*API).searchTraces)},
 	{method: "POST", version: "3.0", path: "/mlflow/traces/delete-traces", op: rpc((*API).deleteTraces)},
+	{method: "POST", version: "3.0", path: "/mlflow/traces/calculate-filter-correlation", op: rpc((*API).correlateTraces)},
 	{method: "GET", version: "3.0", path: "/mlflow/traces/{trace_id}", op: rpc((*API).getTraceInfo)},
 	{method: "PATCH", version: "3.0", path: "/mlflow/traces/{trace_id}/tags", op: do((*API).setTraceTag)},
 	{method: "DELETE", version: "3.0", path: "/mlflow/traces/{trace_id}/tags", op: do((*API).deleteTraceTag)},
