@@ -30,6 +30,7 @@ var (
 	experimentID = regexp.MustCompile(`\b777\d{4}\b`)
 	randomName   = regexp.MustCompile(`^[a-z]+-[a-z]+-\d{1,4}$`)
 	pySet        = regexp.MustCompile(`\{('[^'{}]*'(?:, '[^'{}]*')+)\}`)
+	address      = regexp.MustCompile(`\b0x[0-9a-f]{8,}\b`) // of an object in Python's memory
 	driverText   = regexp.MustCompile(`(?s)(already exists\. Error: |\(sqlite3\.).*`)
 )
 
@@ -86,6 +87,7 @@ func (n *normalizer) text(s string) string {
 		slices.Sort(items)
 		return "{" + strings.Join(items, ", ") + "}"
 	})
+	s = address.ReplaceAllString(s, "0x…")
 	return driverText.ReplaceAllString(s, "$1<driver text>")
 }
 
