@@ -271,7 +271,7 @@ func appendAttributes(b []byte, object json.RawMessage, texts bool) ([]byte, err
 			b = append(b, '}')
 			continue
 		}
-		if b, err = appendAnyValue(append(b, `,"value":`...), value); err != nil {
+		if b, err = appendAnyValue(append(b, `,"value":`...), value, 0); err != nil {
 			return b, err
 		}
 		b = append(b, '}')
@@ -279,8 +279,15 @@ func appendAttributes(b []byte, object json.RawMessage, texts bool) ([]byte, err
 	return append(b, ']'), nil
 }
 
-// appendAnyValue writes the next JSON value as OpenTelemetry's AnyValue; null is an empty one.
-func appendAnyValue(b []byte, dec *jsontext.Decoder) ([]byte, error) {
+// maxWireDepth is how deep lists and objects are written as such. Each level takes three on the wire, and readers of JSON have limits.
+const maxWireDepth = 1000
+
+// appendAnyValue writes the next JSON value as OpenTelemetry's AnyValue; null is an empty one. What lies too deep is a text.
+func appendAnyValue(b []byte, dec *jsontext.Decoder, depth int) ([]byte, error) {
+	if kind := dec.PeekKind(); depth >= maxWireDepth && (kind == '{' || kind == '[') {
+		raw, err := dec.ReadValue()
+		return append(pyjson.AppendString(append(b, `{"string_value":`...), string(raw)), '}'), err
+	}
 	tok, err := dec.ReadToken()
 	if err != nil {
 		return b, err
@@ -326,7 +333,7 @@ func appendAnyValue(b []byte, dec *jsontext.Decoder) ([]byte, error) {
 				}
 				b = append(pyjson.AppendString(append(b, `{"key":`...), key.String()), `,"value":`...)
 			}
-			if b, err = appendAnyValue(b, dec); err != nil {
+			if b, err = appendAnyValue(b, dec, depth+1); err != nil {
 				return b, err
 			}
 			if end == '}' {

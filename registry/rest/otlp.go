@@ -13,6 +13,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -171,11 +172,45 @@ func decodeSpans(body []byte, isJSON bool) ([]registry.NewSpan, error) {
 				case len(s.GetTraceId()) > 16 || len(s.GetSpanId()) > 8 || len(s.GetParentSpanId()) > 8:
 					return nil, detailf(http.StatusUnprocessableEntity, "Failed to log OpenTelemetry spans")
 				}
+				lists := [][]*commonpb.KeyValue{rs.GetResource().GetAttributes(), s.GetAttributes()}
+				for _, e := range s.GetEvents() {
+					lists = append(lists, e.GetAttributes())
+				}
+				for _, l := range s.GetLinks() {
+					lists = append(lists, l.GetAttributes())
+				}
+				if slices.ContainsFunc(lists, tooDeep) {
+					return nil, detailf(http.StatusUnprocessableEntity, "Cannot convert OpenTelemetry span to MLflow span")
+				}
 				out = append(out, newSpan(s, resource))
 			}
 		}
 	}
 	return out, nil
+}
+
+// maxAttributeDepth is how deep lists and objects of an attribute may nest; the store's JSON functions have a limit of 1000.
+const maxAttributeDepth = 200
+
+func tooDeep(list []*commonpb.KeyValue) bool {
+	var deep func(v *commonpb.AnyValue, depth int) bool
+	deep = func(v *commonpb.AnyValue, depth int) bool {
+		if depth > maxAttributeDepth {
+			return true
+		}
+		for _, item := range v.GetArrayValue().GetValues() {
+			if deep(item, depth+1) {
+				return true
+			}
+		}
+		for _, kv := range v.GetKvlistValue().GetValues() {
+			if deep(kv.GetValue(), depth+1) {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(list, func(kv *commonpb.KeyValue) bool { return deep(kv.GetValue(), 0) })
 }
 
 func newSpan(s *tracepb.Span, resource []registry.SpanAttribute) registry.NewSpan {

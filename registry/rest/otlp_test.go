@@ -141,6 +141,40 @@ func TestExportLimits(t *testing.T) {
 	}
 }
 
+// Attributes that nest too deep are refused; texts that do are given back, as texts from some depth on.
+func TestExportDepth(t *testing.T) {
+	b := newBackend(t, sqldb.DurabilityOff)
+	nested := text("x")
+	for range 2000 {
+		nested = &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: &commonpb.ArrayValue{Values: []*commonpb.AnyValue{nested}}}}
+	}
+	inText := text(strings.Repeat("[", 9000) + strings.Repeat("]", 9000))
+	for _, c := range []struct {
+		value *commonpb.AnyValue
+		want  int
+	}{{nested, http.StatusUnprocessableEntity}, {inText, http.StatusOK}} {
+		span := &tracepb.Span{TraceId: traceBytes(1), SpanId: []byte("rootspan"), StartTimeUnixNano: 1, Attributes: []*commonpb.KeyValue{{Key: "deep", Value: c.value}}}
+		body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{span}}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := b.export(body, ""); w.Code != c.want {
+			t.Errorf("got %d %s, want %d", w.Code, w.Body, c.want)
+		}
+	}
+	trace, err := b.store.Trace(t.Context(), fmt.Sprintf("tr-%x", traceBytes(1)), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := json.Marshal(trace); err != nil {
+		t.Fatal(err)
+	}
+	page, err := b.store.SearchTraces(t.Context(), registry.TraceQuery{ExperimentIDs: []string{"0"}, Filter: "span.attributes.deep != 'x'", MaxResults: 1})
+	if err != nil || len(page.Items) != 1 {
+		t.Fatalf("found %d, %v", len(page.Items), err)
+	}
+}
+
 // The client exports spans beside the call that starts the trace: whatever comes first, nothing is lost.
 func TestExportBesideStart(t *testing.T) {
 	b := newBackend(t, sqldb.DurabilityOff)
