@@ -6,7 +6,6 @@ type unserved struct{ method, version, path, reason string }
 // notYet lists every such call; a test holds it and the table against testdata/endpoints.txt.
 var notYet = []unserved{
 	{"GET", "2.0", "/mlflow/get-online-trace-details", `only Databricks has it`},
-	{"POST", "3.0", "/mlflow/traces/metrics", `tracing comes with the full 3.x API`},
 	{"GET", "2.0", "/mlflow/unified-traces", `only Databricks has it`},
 	{"POST", "3.0", "/mlflow/gateway/secrets/create", `there is no LLM gateway here`},
 	{"GET", "3.0", "/mlflow/gateway/secrets/get", `there is no LLM gateway here`},

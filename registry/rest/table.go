@@ -144,6 +144,7 @@ var table = []entry{
 	{method: "POST", version: "3.0", path: "/mlflow/prompt-optimization/jobs/search", op: rpc((*API).noOptimizationJobs)},
 	{method: "GET", version: "3.0", path: "/mlflow/prompt-optimization/jobs/search", op: rpc((*API).noOptimizationJobs)},
 	{method: "GET", version: "3.0", path: "/mlflow/scorers/online-configs", op: rpc((*API).scorerConfigs)},
+	{method: "POST", version: "3.0", path: "/mlflow/traces/metrics", op: rpc((*API).traceMetrics)},
 	{method: "GET", version: "3.0", path: "/mlflow/mcp-servers", op: rpc((*API).mcpServers)},
 	{method: "GET", version: "3.0", path: "/mlflow/mcp-servers/endpoints", op: rpc((*API).mcpEndpoints)},
 	{method: "GET", version: "3.0", path: "/mlflow/assistant/config", op: rpc((*API).assistantConfig), ajax: true},
