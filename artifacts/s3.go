@@ -20,6 +20,9 @@ const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 type S3Config struct {
 	// Keys gives the secret of an access key.
 	Keys func(accessKey string) (secret string, ok bool)
+	// Allow tells whether the owner of an access key may act on a key, on a bucket (key is then the prefix of a list, or empty), or on the
+	// service (no bucket). nil allows everything.
+	Allow func(ctx context.Context, accessKey string, do S3Action, bucket, key string) bool
 	// Region is told to clients that ask; requests signed for any region are accepted. It defaults to us-east-1.
 	Region string
 	// Hosts are the names, without port, below which a bucket can stand: with "localhost", a request to mlflow.localhost is for
@@ -34,6 +37,7 @@ type S3Config struct {
 type s3Server struct {
 	store  *Store
 	keys   func(string) (string, bool)
+	allow  func(ctx context.Context, accessKey string, do S3Action, bucket, key string) bool
 	region string
 	hosts  []string
 	log    *slog.Logger
@@ -42,7 +46,7 @@ type s3Server struct {
 // NewS3 makes the S3 server over a store. It must get requests with the path as the client sent it: no router that cleans
 // paths may stand before it. Signatures are checked against the real time, whatever the store's clock says.
 func NewS3(store *Store, c S3Config) http.Handler {
-	s := &s3Server{store: store, keys: c.Keys, region: c.Region, hosts: c.Hosts, log: c.Log}
+	s := &s3Server{store: store, keys: c.Keys, allow: c.Allow, region: c.Region, hosts: c.Hosts, log: c.Log}
 	if s.region == "" {
 		s.region = "us-east-1"
 	}
@@ -107,6 +111,9 @@ func (c *call) serve() error {
 	c.locate()
 	op, err := c.operation()
 	if err != nil {
+		return err
+	}
+	if err := c.authorize(id); err != nil {
 		return err
 	}
 	if err := c.checkHeaders(); err != nil {

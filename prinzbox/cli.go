@@ -109,6 +109,8 @@ var twins = map[string][]string{
 	"artifacts-destination": {"MLFLOW_ARTIFACTS_DESTINATION"},
 	"allowed-hosts":         {"MLFLOW_SERVER_ALLOWED_HOSTS"},
 	"cors-allowed-origins":  {"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"},
+	"admin-username":        {"MLFLOW_AUTH_ADMIN_USERNAME"},
+	"admin-password":        {"MLFLOW_AUTH_ADMIN_PASSWORD"},
 	"access-key":            {"MINIO_ROOT_USER"},
 	"secret-key":            {"MINIO_ROOT_PASSWORD"},
 	"region":                {"MINIO_REGION"},
@@ -131,6 +133,10 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.S3PublicURL, "s3-public-url", "", "base `URL` of the S3 store as clients reach it, where that is not this host and --s3-port (behind a proxy or a port map)")
 	f.StringSliceVar(&c.AllowedHosts, "allowed-hosts", nil, "host `names` under which requests are taken, beside loopback and private addresses; * is a wildcard")
 	f.StringSliceVar(&c.AllowedOrigins, "cors-allowed-origins", nil, "`origins` of web pages elsewhere that may call; * is a wildcard")
+	f.StringVar(&c.Auth.AppName, "app-name", "", "`basic-auth` asks everybody for a user name and a password, as MLflow's app of that name")
+	f.StringVar(&c.Auth.AdminUsername, "admin-username", "admin", "`name` of the first admin")
+	f.StringVar(&c.Auth.AdminPassword, "admin-password", "", "`password` of the first admin, at least 12 characters; one is made up and shown once when there is none")
+	f.StringVar(&c.Auth.DefaultPermission, "default-permission", "READ", "`level` of users on what they have no permission on: READ, USE, EDIT, MANAGE or NO_PERMISSIONS")
 	f.StringVar(&c.Bucket, "bucket", d.Bucket, "bucket made at start")
 	f.StringVar(&c.AccessKey, "access-key", d.AccessKey, "S3 access key")
 	f.StringVar(&c.SecretKey, "secret-key", d.SecretKey, "S3 secret key")
@@ -177,6 +183,15 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 	case "", sqldb.DurabilityNormal, sqldb.DurabilityFull, sqldb.DurabilityOff:
 	default:
 		return c, usageError{fmt.Errorf("--durability %s: use normal, full or off", s.durability)}
+	}
+	if c.Auth.AppName == "" {
+		c.Auth.AdminPassword = "" // MLFLOW_AUTH_ADMIN_PASSWORD may stand in an environment for other servers
+		if cmd.Flags().Changed("admin-password") {
+			return c, usageError{errors.New("--admin-password: passwords are asked for with --app-name basic-auth only")}
+		}
+	}
+	if err := c.Auth.check(); err != nil {
+		return c, usageError{err}
 	}
 	c.Seed = !s.noSeed
 	var level slog.Level
@@ -257,6 +272,9 @@ error. Every flag has an environment variable, PRINZBOX_ and its name: PRINZBOX_
 
 func announce(cmd *cobra.Command, env *Env, readyFile string, human bool, took time.Duration) error {
 	r := env.Ready()
+	if env.madeUp {
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "prinzbox: user %s, password %s (made up, shown this once; change it with users/update-password)\n", r.TrackingUsername, r.TrackingPassword)
+	}
 	if human {
 		kept := "nothing is kept"
 		if r.DataDir != nil {

@@ -69,6 +69,9 @@ type Config struct {
 	// AllowedOrigins are the origins of web pages elsewhere that may call.
 	AllowedHosts, AllowedOrigins []string
 
+	// Auth is who may use the environment; the zero value lets everybody.
+	Auth Auth
+
 	// Webhooks is how webhooks are called.
 	Webhooks Webhooks
 	// CustomScorers takes scorers that carry Python code, as MLFLOW_SERVER_ENABLE_CUSTOM_SCORERS has it. It is kept, never run.
@@ -151,6 +154,11 @@ type Ready struct {
 	Region      string   `json:"region"`
 	DataDir     *string  `json:"data_dir"` // null when nothing is kept
 	Seeded      []string `json:"seeded"`   // names of registered models
+
+	// TrackingUsername and TrackingPassword are the admin's, where passwords are asked for. The password is here only if this start was given
+	// it or made it.
+	TrackingUsername string `json:"tracking_username,omitempty"`
+	TrackingPassword string `json:"tracking_password,omitempty"`
 }
 
 // ready is what the configuration tells by itself.
@@ -162,6 +170,9 @@ func (c Config) ready() Ready {
 	}
 	if c.Data != "" {
 		r.DataDir = &c.Data
+	}
+	if c.Auth.AppName != "" {
+		r.TrackingUsername, r.TrackingPassword = c.Auth.AdminUsername, c.Auth.AdminPassword
 	}
 	if c.MLflowUI != "" {
 		r.MLflowUIURL = r.TrackingURI + mlflowUIPath + "/"
@@ -180,9 +191,15 @@ func reachable(host string) string {
 // Variable is one environment variable for a client.
 type Variable struct{ Name, Value string }
 
+// withoutPassword is what may be kept on disk: passwords are there as hashes only.
+func (r Ready) withoutPassword() Ready {
+	r.TrackingPassword = ""
+	return r
+}
+
 // Env lists the variables that MLflow's clients, boto3 and the AWS tools read.
 func (r Ready) Env() []Variable {
-	return []Variable{
+	vars := []Variable{
 		{"MLFLOW_TRACKING_URI", r.TrackingURI},
 		{"MLFLOW_S3_ENDPOINT_URL", r.S3Endpoint},
 		{"AWS_ACCESS_KEY_ID", r.AccessKey},
@@ -192,4 +209,11 @@ func (r Ready) Env() []Variable {
 		{"PRINZBOX_STATIC_URL", r.StaticURL},
 		{"PRINZBOX_BUCKET", r.Bucket},
 	}
+	if r.TrackingUsername != "" {
+		vars = append(vars, Variable{"MLFLOW_TRACKING_USERNAME", r.TrackingUsername})
+	}
+	if r.TrackingPassword != "" {
+		vars = append(vars, Variable{"MLFLOW_TRACKING_PASSWORD", r.TrackingPassword})
+	}
+	return vars
 }

@@ -31,7 +31,10 @@ type Env struct {
 	hooks   *rest.Webhooks
 	files   *files
 	scoring *serving.Server
-	ready   Ready
+	// auth is nil where nobody is asked for a password; madeUp says that this start made the admin's password.
+	auth   *registry.Auth
+	madeUp bool
+	ready  Ready
 
 	listeners []net.Listener
 	servers   []*http.Server
@@ -44,6 +47,9 @@ type Env struct {
 // what to do.
 func Open(ctx context.Context, c Config) (env *Env, err error) {
 	e := &Env{cfg: c.withDefaults(), started: time.Now()}
+	if err = e.cfg.Auth.check(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			_ = e.Close() // the first error is the one that counts
@@ -67,6 +73,9 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 	if err = e.openStores(ctx); err != nil {
 		return nil, e.dir.explain(err)
 	}
+	if err = e.openAuth(ctx); err != nil {
+		return nil, err
+	}
 	e.ready = e.cfg.ready()
 	e.scoring = serving.New(serving.Config{
 		Catalog: catalog{e.store}, Objects: modelFiles{e.files}, Log: e.cfg.Log, MaxBody: e.cfg.MaxBody, Version: MLflowVersion,
@@ -75,7 +84,7 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 		return nil, err
 	}
 	e.serve()
-	return e, e.dir.writeReady(e.ready)
+	return e, e.dir.writeReady(e.ready.withoutPassword())
 }
 
 // listen opens the three ports. Requests that come early wait until serve.
@@ -280,8 +289,12 @@ func (e *Env) Store() *registry.Store { return e.store }
 func (e *Env) Objects() *artifacts.Store { return e.blobs }
 
 func (e *Env) s3Handler() http.Handler {
+	allow := e.s3Allow
+	if e.auth == nil {
+		allow = nil
+	}
 	return artifacts.NewS3(e.blobs, artifacts.S3Config{
-		Keys:   func(accessKey string) (string, bool) { return e.cfg.SecretKey, accessKey == e.cfg.AccessKey },
+		Keys: e.s3Secret, Allow: allow,
 		Region: e.cfg.Region, Hosts: []string{"localhost", e.cfg.Host}, Log: e.cfg.Log,
 	})
 }
@@ -293,6 +306,13 @@ func (e *Env) proxyConfig() artifacts.ProxyConfig {
 			rest.WriteErrorStatus(w, status, registry.Code(code), message)
 		},
 	}
+}
+
+// userEnvironment is what the GUI tells users who are no admins: not the keys that open everything.
+func (e *Env) userEnvironment() ui.Environment {
+	env := e.environment()
+	env.AccessKey, env.SecretKey, env.DataDir = "your user name", "ask GET /api/2.0/prinzbox/s3-key", ""
+	return env
 }
 
 func (e *Env) environment() ui.Environment {

@@ -27,18 +27,16 @@ func (e *Env) mainHandler() http.Handler {
 	r.HandleMethodNotAllowed = true
 
 	rest.New(rest.Config{
-		Store: e.store, Artifacts: restFiles{e.files}, Presigner: presigner{e}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody, Webhooks: e.hooks,
+		Auth: e.auth, ArtifactPath: e.artifactPath, Store: e.store, Artifacts: restFiles{e.files}, Presigner: presigner{e}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody, Webhooks: e.hooks,
 	}).Mount(r)
 	r.GET("/health", func(c *gin.Context) { c.String(http.StatusOK, "OK") })
 
-	proxy := artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig())
+	proxy := e.guardProxy(artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig()))
 	for _, prefix := range []string{"/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts"} {
 		r.Any(prefix+"/*path", gin.WrapH(http.StripPrefix(prefix, proxy)))
 	}
 
-	gui := ui.New(ui.Config{
-		Store: e.store, Scoring: guiScoring{e.scoring}, Artifacts: uiFiles{e.files}, Environment: e.environment, Clock: e.cfg.Clock, Log: e.cfg.Log,
-	})
+	gui := e.gui()
 	r.NoMethod(func(c *gin.Context) {
 		rest.WriteErrorStatus(c.Writer, http.StatusMethodNotAllowed, registry.EndpointNotFound,
 			"Method "+c.Request.Method+" is not allowed for "+c.Request.URL.Path)
@@ -57,7 +55,9 @@ func (e *Env) mainHandler() http.Handler {
 	var all http.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		// Scoring first: a model may have any name, and its routes are known by how they end.
 		if !isAPI(req.URL.Path) && !isModelPage(req) && e.scoring.Match(req) {
-			e.scoring.ServeHTTP(w, req)
+			if e.mayScore(w, req) {
+				e.scoring.ServeHTTP(w, req)
+			}
 			return
 		}
 		r.ServeHTTP(w, req)
@@ -65,7 +65,27 @@ func (e *Env) mainHandler() http.Handler {
 	if e.cfg.MLflowUI != "" {
 		all = (&mlflowUI{dir: os.DirFS(e.cfg.MLflowUI)}).wrap(all)
 	}
-	return own.wrap(all)
+	return own.wrap(e.authenticate(all))
+}
+
+// gui is the pages; users who are no admins get them without the environment's keys.
+func (e *Env) gui() http.Handler {
+	c := ui.Config{
+		Store: e.store, Scoring: guiScoring{e.scoring}, Artifacts: uiFiles{e.files}, Environment: e.environment, Clock: e.cfg.Clock, Log: e.cfg.Log,
+	}
+	all := ui.New(c)
+	if e.auth == nil {
+		return all
+	}
+	c.Environment = e.userEnvironment
+	user := ui.New(c)
+	return e.guardGUI(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if who := registry.AccessOf(r.Context()); who != nil && who.User.IsAdmin {
+			all.ServeHTTP(w, r)
+			return
+		}
+		user.ServeHTTP(w, r)
+	}))
 }
 
 func isAPI(path string) bool {

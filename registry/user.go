@@ -196,6 +196,11 @@ func (s *Store) S3Secret(ctx context.Context, name string, renew bool) (string, 
 	return fresh, err
 }
 
+// KnownS3Secret is S3Secret of a user who has one; "" when he has none.
+func (s *Store) KnownS3Secret(ctx context.Context, name string) (string, error) {
+	return s.s3Secret(ctx, s.db.Read(), name)
+}
+
 func (s *Store) s3Secret(ctx context.Context, q querier, name string) (string, error) {
 	var sealed []byte
 	err := q.QueryRowContext(ctx, "SELECT s3_secret FROM users WHERE username = ?", name).Scan(&sealed)

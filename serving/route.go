@@ -56,6 +56,12 @@ func parseRoute(escaped string) (route, bool) {
 	return r, true
 }
 
+// Model is the name of the model that a request to a scoring route asks for.
+func (s *Server) Model(r *http.Request) (name string, ok bool) {
+	route, ok := parseRoute(r.URL.EscapedPath())
+	return route.name, ok
+}
+
 // Match tells whether a request's path is a scoring route, whatever its method.
 func (s *Server) Match(r *http.Request) bool {
 	_, ok := parseRoute(r.URL.EscapedPath())

@@ -15,6 +15,11 @@ import (
 // errDenied is answered with 403 and MLflow's text.
 var errDenied = errors.New("permission denied")
 
+// textError is a 400 in plain text, which few of MLflow's calls answer.
+type textError string
+
+func (e textError) Error() string { return string(e) }
+
 // WriteUnauthenticated asks for user name and password as MLflow's basic-auth app does.
 func WriteUnauthenticated(w http.ResponseWriter) {
 	w.Header().Set("WWW-Authenticate", `Basic realm="mlflow"`)

@@ -186,12 +186,12 @@ func (p *permit) roleIsHere() error {
 // managesResource: who manages a resource may give and take permissions on it; those on a whole type are for the workspace's managers.
 func managesResource(p *permit) error {
 	resource, id := p.text("resource_type"), p.text("resource_id")
-	if id == registry.AnyResource {
-		return workspaceManager(p)
-	}
 	level, err := effective(p.who, resource, id)
 	if err != nil {
 		return err
+	}
+	if id == registry.AnyResource {
+		return workspaceManager(p)
 	}
 	return allow(level.Can(registry.ActionManage))
 }
@@ -220,7 +220,7 @@ func (a *API) createUser(ctx context.Context, r *createUserRequest) (userRespons
 	case r.Password == nil:
 		return userResponse{}, missingValue("password")
 	case *r.Username == "" || *r.Password == "":
-		return userResponse{}, registry.Invalidf("Username and password cannot be empty.")
+		return userResponse{}, textError("Username and password cannot be empty.")
 	}
 	u, err := a.CreateUser(ctx, *r.Username, *r.Password, false)
 	return userResponse{u}, err

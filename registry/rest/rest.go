@@ -114,6 +114,11 @@ func (a *API) fail(c *gin.Context, err error) {
 		WriteDenied(c.Writer)
 		return
 	}
+	var text textError
+	if errors.As(err, &text) {
+		writeText(c.Writer, http.StatusBadRequest, string(text))
+		return
+	}
 	var user *registry.Error
 	if !errors.As(err, &user) && c.Request.Context().Err() == nil {
 		a.cfg.Log.Error("internal error", "method", c.Request.Method, "path", c.Request.URL.Path, "error", err)
