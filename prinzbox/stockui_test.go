@@ -267,3 +267,37 @@ func (b *stockBrowser) open(t *testing.T, p stockPage) {
 		t.Errorf("the page does not show %q. It says:\n%s", missing, text)
 	}
 }
+
+// TestStockUITraces is TestStockUI for the pages of traces, sessions, assessments and evaluation datasets.
+func TestStockUITraces(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a browser takes a minute")
+	}
+	b := openStockUI(t)
+	var ids struct {
+		Experiment string `json:"experiment"`
+		Run        string `json:"run"`
+		Trace      string `json:"trace"`
+		Dataset    string `json:"dataset"`
+	}
+	b.fill("stockui_genai", &ids)
+	experiment := "/experiments/" + ids.Experiment
+	b.pages([]stockPage{
+		{"home", "/", []string{"stock-ui"}},
+		{"usage", experiment + "/overview/usage", []string{"Traces", "Latency", "AVG (", "Cost Breakdown"}},
+		{"quality", experiment + "/overview/quality", []string{"Quality Summary", "correct"}},
+		{"tool calls", experiment + "/overview/tool-calls", []string{"Total Tool Calls", "search", "100.00%"}},
+		{"experiment", experiment, []string{"stock-ui"}},
+		{"traces", experiment + "/traces", []string{"the answer to three", "session-1", "topic: wine", "3 of 3"}},
+		{"trace", experiment + "/traces?selectedEvaluationId=" + ids.Trace, []string{"look up", "the answer to three", "correct", "True", "topic: wine"}},
+		{"trace by its address", experiment + "/traces/" + ids.Trace, []string{"look up", "the answer to three"}},
+		{"sessions", experiment + "/chat-sessions", []string{"View Sessions in Traces tab"}},
+		{"session", experiment + "/chat-sessions/session-1", []string{"session-1", "three"}},
+		{"datasets", experiment + "/datasets", []string{"questions"}},
+		{"dataset", experiment + "/datasets/" + ids.Dataset, []string{"questions", "one"}},
+		{"evaluation runs", experiment + "/evaluation-runs", []string{"Evaluation runs"}},
+		{"judges", experiment + "/judges", []string{"Judges", "stock-ui"}},
+		{"run's traces", experiment + "/runs/" + ids.Run + "/traces", []string{"the answer to one", "session-1"}},
+		{"webhooks", "/settings/webhooks", []string{"Webhooks"}},
+	})
+}
