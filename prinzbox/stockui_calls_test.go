@@ -120,8 +120,10 @@ func TestPromptLabRun(t *testing.T) {
 		{"POST", path, "{}", 400, "CreatePromptlabRun request must specify experiment_id."},
 		{"POST", path, `{"experiment_id": "1"}`, 400, "CreatePromptlabRun request must specify prompt_template."},
 		{"POST", path, "[]", 400, "prompt lab"},
-		{"POST", path, `{"experiment_id": "77777", "prompt_template": "t", "prompt_parameters": [{"key": "a"}], "model_route": "r", "model_input": "i", "mlflow_version": "3"}`,
-			404, "No Experiment with id=77777 exists"},
+		{
+			"POST", path, `{"experiment_id": "77777", "prompt_template": "t", "prompt_parameters": [{"key": "a"}], "model_route": "r", "model_input": "i", "mlflow_version": "3"}`,
+			404, "No Experiment with id=77777 exists",
+		},
 	})
 	var got struct {
 		Run struct {

@@ -68,8 +68,10 @@ func TestStockUI(t *testing.T) {
 		{"run's CSV", run + "/artifacts/wine.csv", []string{"alcohol", "9.8"}},
 		{"run's table", run + "/artifacts/table.json", []string{"q1", "a1"}},
 		{"compare runs", "/compare-runs?runs=" + quoted(ids.Runs) + "&experiments=" + quoted([]string{ids.Experiment}), []string{"Comparing 3 Runs", ids.Runs[2], "run-1"}},
-		{"metric", "/metric/loss?runs=" + quoted(ids.Runs) + "&metric=%22loss%22&experiments=" + quoted([]string{ids.Experiment}) + "&plot_metric_keys=" + quoted([]string{"loss"}),
-			[]string{"loss", "run-0"}},
+		{
+			"metric", "/metric/loss?runs=" + quoted(ids.Runs) + "&metric=%22loss%22&experiments=" + quoted([]string{ids.Experiment}) + "&plot_metric_keys=" + quoted([]string{"loss"}),
+			[]string{"loss", "run-0"},
+		},
 		{"models", "/models", []string{"doubler"}},
 		{"model", "/models/doubler", []string{"Doubles", "champion", "approved"}},
 		{"version", "/models/doubler/versions/" + ids.Version, []string{"Version " + ids.Version, "approved", "champion", "Inputs (2)"}},
@@ -111,11 +113,11 @@ func openStockUI(t *testing.T) *stockBrowser {
 	t.Setenv("VIRTUAL_ENV", filepath.Dir(filepath.Dir(b.python))) // what "auto" looks at first
 	b.env = prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed, c.MLflowUI = false, "auto" })
 
-	profile, err := os.MkdirTemp("", "prinzbox-chromium-")
+	profile, err := os.MkdirTemp("", "prinzbox-chromium-") //nolint:usetesting // the browser may write a moment longer, and a TempDir that cannot be removed fails the test
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // the browser may still be writing its last bytes
+	t.Cleanup(func() { _ = os.RemoveAll(profile) })
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(chromium), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),

@@ -19,7 +19,7 @@ type MetricAggregation struct {
 	Percentile *float64
 }
 
-// label is the name of the number in a data point, as MLflow writes it: AVG, P99.0.
+// label is the name of the number in a data point, as MLflow writes it: AVG, P99.0, P99.5.
 func (a MetricAggregation) label() string {
 	if a.Percentile == nil {
 		return a.Type
@@ -51,12 +51,13 @@ type MetricDataPoint struct {
 	Values     map[string]Float  `json:"values,omitempty"`
 }
 
-// traceMetric is how a metric is read: the value of a row, and what may be asked of it. session marks the count of different values.
+// traceMetric is how a metric is read: the value of a row, and what may be asked of it.
 type traceMetric struct {
 	name, value  string
 	aggregations []string
 	dimensions   []string
-	distinct     bool
+	// distinct counts different values.
+	distinct bool
 	// spanTime bounds spans by their own start instead of their trace's.
 	spanTime bool
 }
@@ -193,33 +194,30 @@ func (s *Store) TraceMetrics(ctx context.Context, q TraceMetricsQuery) ([]Metric
 	for _, d := range q.Dimensions {
 		names, columns = append(names, d), append(columns, view.columns[d])
 	}
-	selected, order := "", ""
+	var selected, keys, found strings.Builder
+	found.WriteString(" WHERE v IS NOT NULL")
 	for i, c := range columns {
-		selected += c + " AS d" + strconv.Itoa(i) + ", "
-		order += ", d" + strconv.Itoa(i)
+		d := "d" + strconv.Itoa(i)
+		selected.WriteString(c + " AS " + d + ", ")
+		keys.WriteString(d + ", ")
+		found.WriteString(" AND " + d + " IS NOT NULL")
 	}
-	rows := "SELECT " + selected + metric.value + " AS v FROM " + view.from + " WHERE " + strings.Join(where, " AND ")
-	found := " WHERE v IS NOT NULL"
-	for i := range columns {
-		found += " AND d" + strconv.Itoa(i) + " IS NOT NULL"
-	}
+	rows := "FROM (SELECT " + selected.String() + metric.value + " AS v FROM " + view.from + " WHERE " + strings.Join(where, " AND ") + ")" + found.String()
 	g := traceMetricGroups{q: q, names: names}
 	if slices.ContainsFunc(q.Aggregations, func(a MetricAggregation) bool { return a.Percentile != nil }) {
 		// SQL sorts; a percentile needs every value of its group.
-		return g.sorted(ctx, s.db.Read(), "SELECT * FROM ("+rows+")"+found+" ORDER BY "+strings.TrimPrefix(order+", v", ", "), args)
+		return g.sorted(ctx, s.db.Read(), "SELECT * "+rows+" ORDER BY "+keys.String()+"v", args)
 	}
-	if order != "" {
-		order = " GROUP BY " + order[2:] + " ORDER BY " + order[2:]
+	if len(columns) > 0 {
+		list := strings.TrimSuffix(keys.String(), ", ")
+		rows += " GROUP BY " + list + " ORDER BY " + list
 	}
 	count := "COUNT(v)"
 	if metric.distinct {
 		count = "COUNT(DISTINCT v)"
 	}
-	keys := ""
-	for i := range columns {
-		keys += "d" + strconv.Itoa(i) + ", "
-	}
-	return g.grouped(ctx, s.db.Read(), "SELECT "+keys+count+", SUM(CAST(v AS REAL)), AVG(v), MIN(v), MAX(v) FROM ("+rows+")"+found+order+" LIMIT ?", append(args, q.Max))
+	query := "SELECT " + keys.String() + count + ", SUM(CAST(v AS REAL)), AVG(v), MIN(v), MAX(v) " + rows + " LIMIT ?"
+	return g.grouped(ctx, s.db.Read(), query, append(args, q.Max))
 }
 
 // check finds the view and the metric; the words are MLflow's.
@@ -312,7 +310,7 @@ func (g traceMetricGroups) point(points []MetricDataPoint, dimensions map[string
 	return append(points, p)
 }
 
-// scan reads a row into n values.
+// scanRow reads a row into n values.
 func scanRow(rows *sql.Rows, n int) ([]any, error) {
 	row, into := make([]any, n), make([]any, n)
 	for i := range row {
