@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -358,9 +359,7 @@ func (s *Store) UpdateAssessment(ctx context.Context, traceID, id string, u Asse
 		if a.Metadata == nil {
 			a.Metadata = u.Metadata
 		} else {
-			for k, v := range u.Metadata {
-				a.Metadata[k] = v
-			}
+			maps.Copy(a.Metadata, u.Metadata)
 		}
 		a.UpdateTime = Timestamp(s.now())
 		var tid int64

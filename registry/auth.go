@@ -36,8 +36,10 @@ const (
 
 // NewAuth makes the auth of a store. standard is the level of whoever has no grant on a resource.
 func NewAuth(store *Store, standard Permission) *Auth {
-	a := &Auth{store: store, standard: standard, hashing: make(chan struct{}, 2),
-		verified: map[[sha256.Size]byte]string{}, users: map[string]*Access{}, runs: map[string]string{}}
+	a := &Auth{
+		store: store, standard: standard, hashing: make(chan struct{}, 2),
+		verified: map[[sha256.Size]byte]string{}, users: map[string]*Access{}, runs: map[string]string{},
+	}
 	_, _ = rand.Read(a.key[:]) // never fails (crypto/rand)
 	return a
 }

@@ -53,8 +53,7 @@ func validateDatasetInput(d DatasetInput) error {
 
 // first unwraps a joined error to its first part, so that the client sees one message.
 func first(err error) error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return err

@@ -272,8 +272,10 @@ func extendSchema(schema pyjson.Value, records []newRecord) pyjson.Value {
 }
 
 func typeName(v pyjson.Value) string {
-	return map[pyjson.Kind]string{pyjson.Null: "null", pyjson.Bool: "boolean", pyjson.Int: "integer", pyjson.Float: "float",
-		pyjson.String: "string", pyjson.Array: "array", pyjson.Object: "object"}[v.Kind()]
+	return map[pyjson.Kind]string{
+		pyjson.Null: "null", pyjson.Bool: "boolean", pyjson.Int: "integer", pyjson.Float: "float",
+		pyjson.String: "string", pyjson.Array: "array", pyjson.Object: "object",
+	}[v.Kind()]
 }
 
 // DefaultRecordPage is the page size of Records when none is asked for.

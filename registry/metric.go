@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,10 +36,8 @@ func appendFloat(b []byte, v float64) []byte {
 	}
 	n := len(b)
 	b = strconv.AppendFloat(b, v, 'f', -1, 64)
-	for _, c := range b[n:] {
-		if c == '.' {
-			return b
-		}
+	if slices.Contains(b[n:], '.') {
+		return b
 	}
 	return append(b, ".0"...)
 }
@@ -230,14 +229,14 @@ func logParams(ctx context.Context, tx querier, rid int64, runID string, params 
 	if err != nil || len(changed) == 0 {
 		return err
 	}
-	text := ""
+	var text strings.Builder
 	for i, c := range changed {
 		if i > 0 {
-			text += ", "
+			text.WriteString(", ")
 		}
-		text += "{'key': " + pyQuote(c.key) + ", 'old_value': " + pyQuote(c.old) + ", 'new_value': " + pyQuote(c.new) + "}"
+		text.WriteString("{'key': " + pyQuote(c.key) + ", 'old_value': " + pyQuote(c.old) + ", 'new_value': " + pyQuote(c.new) + "}")
 	}
-	return Invalidf("Changing param values is not allowed. Params were already logged='[%s]' for run ID='%s'.", text, runID)
+	return Invalidf("Changing param values is not allowed. Params were already logged='[%s]' for run ID='%s'.", text.String(), runID)
 }
 
 type changedParam struct{ key, old, new string }

@@ -167,7 +167,7 @@ func loadRegisteredModels(ctx context.Context, q querier, models []registeredMod
 			}
 			return struct{}{}, nil
 		}, "SELECT mid, 0, key, value, 0 FROM registered_model_tags WHERE mid IN "+in+
-			" UNION ALL SELECT mid, 1, alias, '', version FROM aliases WHERE mid IN "+in+" ORDER BY 1, 2, 3", append(args[:len(args):len(args)], args...)...)
+			" UNION ALL SELECT mid, 1, alias, '', version FROM aliases WHERE mid IN "+in+" ORDER BY 1, 2, 3", append(slices.Clip(args), args...)...)
 		return err
 	})
 	if err != nil {

@@ -63,8 +63,10 @@ func (s *Store) validateScorer(serialized string) error {
 
 // pythonType is the name of a value's Python type, as messages have it.
 func pythonType(v pyjson.Value) string {
-	return map[pyjson.Kind]string{pyjson.Null: "NoneType", pyjson.Bool: "bool", pyjson.Int: "int", pyjson.Float: "float",
-		pyjson.String: "str", pyjson.Array: "list", pyjson.Object: "dict"}[v.Kind()]
+	return map[pyjson.Kind]string{
+		pyjson.Null: "NoneType", pyjson.Bool: "bool", pyjson.Int: "int", pyjson.Float: "float",
+		pyjson.String: "str", pyjson.Array: "list", pyjson.Object: "dict",
+	}[v.Kind()]
 }
 
 // hasCode tells whether Python code is in a serialized scorer, or in one inside it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,8 +13,7 @@ import (
 
 // asInvalid turns the filter package's errors into MLflow's.
 func asInvalid(err error) error {
-	var fe *filter.Error
-	if errors.As(err, &fe) {
+	if fe, ok := errors.AsType[*filter.Error](err); ok {
 		return Invalidf("%s", fe.Message)
 	}
 	return err
@@ -114,9 +114,7 @@ var attributePrefixes = map[string]filter.Kind{"attribute": filter.Attribute, "a
 func prefixes(sets ...map[string]filter.Kind) map[string]filter.Kind {
 	out := map[string]filter.Kind{}
 	for _, s := range sets {
-		for k, v := range s {
-			out[k] = v
-		}
+		maps.Copy(out, s)
 	}
 	return out
 }

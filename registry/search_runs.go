@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/filter"
 )
@@ -103,14 +104,15 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 }
 
 func jsonInts(values []any) string {
-	text := "["
+	var text strings.Builder
+	text.WriteString("[")
 	for i, v := range values {
 		if i > 0 {
-			text += ","
+			text.WriteString(",")
 		}
-		text += fmt.Sprint(v)
+		text.WriteString(fmt.Sprint(v))
 	}
-	return text + "]"
+	return text.String() + "]"
 }
 
 // orderRuns adds an order: what the clauses say, missing values last in both directions and NaN just before them, then the newest first,

@@ -25,8 +25,10 @@ type convention struct {
 var conventions = []convention{
 	{ // OpenInference
 		kindKey: "openinference.span.kind",
-		kinds: map[string]string{"TOOL": "TOOL", "CHAIN": "CHAIN", "LLM": "LLM", "RETRIEVER": "RETRIEVER", "EMBEDDING": "EMBEDDING", "AGENT": "AGENT",
-			"RERANKER": "RERANKER", "UNKNOWN": spanTypeUnknown, "GUARDRAIL": "GUARDRAIL", "EVALUATOR": "EVALUATOR"},
+		kinds: map[string]string{
+			"TOOL": "TOOL", "CHAIN": "CHAIN", "LLM": "LLM", "RETRIEVER": "RETRIEVER", "EMBEDDING": "EMBEDDING", "AGENT": "AGENT",
+			"RERANKER": "RERANKER", "UNKNOWN": spanTypeUnknown, "GUARDRAIL": "GUARDRAIL", "EVALUATOR": "EVALUATOR",
+		},
 		input: "llm.token_count.prompt", output: "llm.token_count.completion", total: "llm.token_count.total",
 		cacheRead: "llm.token_count.prompt_details.cache_read", cacheWrite: []string{"llm.token_count.prompt_details.cache_write"},
 		inputs: []string{"input.value"}, outputs: []string{"output.value"},
@@ -35,8 +37,10 @@ var conventions = []convention{
 	},
 	{ // OpenTelemetry's own conventions for generative AI
 		kindKey: "gen_ai.operation.name",
-		kinds: map[string]string{"chat": "CHAT_MODEL", "create_agent": "AGENT", "embeddings": "EMBEDDING", "execute_tool": "TOOL", "generate_content": "LLM",
-			"invoke_agent": "AGENT", "text_completion": "LLM", "response": "LLM"},
+		kinds: map[string]string{
+			"chat": "CHAT_MODEL", "create_agent": "AGENT", "embeddings": "EMBEDDING", "execute_tool": "TOOL", "generate_content": "LLM",
+			"invoke_agent": "AGENT", "text_completion": "LLM", "response": "LLM",
+		},
 		input: "gen_ai.usage.input_tokens", output: "gen_ai.usage.output_tokens", cacheRead: "gen_ai.usage.cache_read.input_tokens",
 		cacheWrite: []string{"gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation.input_tokens"},
 		inputs:     []string{"gen_ai.input.messages", "gen_ai.tool.call.arguments"}, outputs: []string{"gen_ai.output.messages", "gen_ai.tool.call.result"},
@@ -55,20 +59,26 @@ var conventions = []convention{
 	},
 	{ // Vercel's AI SDK
 		kindKey: "ai.operationId",
-		kinds: map[string]string{"ai.generateText": "LLM", "ai.generateText.doGenerate": "LLM", "ai.toolCall": "TOOL", "ai.streamText": "LLM",
+		kinds: map[string]string{
+			"ai.generateText": "LLM", "ai.generateText.doGenerate": "LLM", "ai.toolCall": "TOOL", "ai.streamText": "LLM",
 			"ai.streamText.doStream": "LLM", "ai.generateObject": "LLM", "ai.generateObject.doGenerate": "LLM", "ai.streamObject": "LLM",
-			"ai.streamObject.doStream": "LLM", "ai.embed": "EMBEDDING", "ai.embed.doEmbed": "EMBEDDING", "ai.embedMany": "EMBEDDING"},
+			"ai.streamObject.doStream": "LLM", "ai.embed": "EMBEDDING", "ai.embed.doEmbed": "EMBEDDING", "ai.embedMany": "EMBEDDING",
+		},
 	},
 	{ // Laminar
 		kindKey: "lmnr.span.type",
-		kinds: map[string]string{"LLM": "LLM", "TOOL": "TOOL", "DEFAULT": "CHAIN", "PIPELINE": "CHAIN", "EXECUTOR": "AGENT", "EVALUATOR": "EVALUATOR",
-			"HUMAN_EVALUATOR": "EVALUATOR", "EVALUATION": "EVALUATOR", "CACHED": "LLM"},
+		kinds: map[string]string{
+			"LLM": "LLM", "TOOL": "TOOL", "DEFAULT": "CHAIN", "PIPELINE": "CHAIN", "EXECUTOR": "AGENT", "EVALUATOR": "EVALUATOR",
+			"HUMAN_EVALUATOR": "EVALUATOR", "EVALUATION": "EVALUATOR", "CACHED": "LLM",
+		},
 		inputs: []string{"lmnr.span.input"}, outputs: []string{"lmnr.span.output"},
 	},
 	{ // Langfuse
 		kindKey: "langfuse.observation.type",
-		kinds: map[string]string{"generation": "LLM", "embedding": "EMBEDDING", "tool": "TOOL", "retriever": "RETRIEVER", "agent": "AGENT", "chain": "CHAIN",
-			"evaluator": "EVALUATOR", "guardrail": "GUARDRAIL", "span": spanTypeUnknown},
+		kinds: map[string]string{
+			"generation": "LLM", "embedding": "EMBEDDING", "tool": "TOOL", "retriever": "RETRIEVER", "agent": "AGENT", "chain": "CHAIN",
+			"evaluator": "EVALUATOR", "guardrail": "GUARDRAIL", "span": spanTypeUnknown,
+		},
 		inputs: []string{"langfuse.observation.input"}, outputs: []string{"langfuse.observation.output"},
 	},
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -33,9 +34,9 @@ func messageText(jsonText, role string) string {
 		return ""
 	}
 	message := messages[len(messages)-1]
-	for i := len(messages) - 1; i >= 0; i-- {
-		if messages[i]["role"] == role {
-			message = messages[i]
+	for _, message0 := range slices.Backward(messages) {
+		if message0["role"] == role {
+			message = message0
 			break
 		}
 	}

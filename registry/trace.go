@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -216,9 +217,7 @@ func setTraceMetadata(ctx context.Context, tx querier, tid int64, metadata map[s
 	for _, sum := range sums {
 		if text, ok := metadata[sum.metadata]; ok {
 			clean = make(map[string]string, len(metadata))
-			for k, v := range metadata {
-				clean[k] = v
-			}
+			maps.Copy(clean, metadata)
 			metadata = clean
 			if totals := sum.parse([]byte(text)); len(totals) > 0 {
 				clean[sum.metadata] = sum.format(totals)

@@ -12,10 +12,10 @@ import (
 type Correlation struct {
 	NPMI     *Float `json:"npmi,omitempty"`
 	Smoothed *Float `json:"npmi_smoothed,omitempty"`
-	Count1   int64    `json:"filter1_count"`
-	Count2   int64    `json:"filter2_count"`
-	Joint    int64    `json:"joint_count"`
-	Total    int64    `json:"total_count"`
+	Count1   int64  `json:"filter1_count"`
+	Count2   int64  `json:"filter2_count"`
+	Joint    int64  `json:"joint_count"`
+	Total    int64  `json:"total_count"`
 }
 
 // CorrelateTraces compares two filters over the traces of some experiments that a base filter finds.

@@ -41,8 +41,12 @@ func traceStore(t testing.TB) *registry.Store {
 // A filter and an order find traces or are the caller's mistake; the database never sees one it cannot read.
 func FuzzTraceFilter(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"span.attributes.`a\"b` LIKE '%x%' AND feedback.x > 1e3", "tags.x DESC"}, {"trace.text ILIKE 'é'", "timestamp"}, {"run_id = 'x' AND prompt = 'a/b'", "name"},
-		{"span.attributes.x RLIKE '^a|b$' AND span.name IN ('a', 'b')", "metadata.k"}, {"expectation.e IS NULL AND issue.id = 'i'", "end_time"}, {"tags.a RLIKE '[' ", ""},
+		{"span.attributes.`a\"b` LIKE '%x%' AND feedback.x > 1e3", "tags.x DESC"},
+		{"trace.text ILIKE 'é'", "timestamp"},
+		{"run_id = 'x' AND prompt = 'a/b'", "name"},
+		{"span.attributes.x RLIKE '^a|b$' AND span.name IN ('a', 'b')", "metadata.k"},
+		{"expectation.e IS NULL AND issue.id = 'i'", "end_time"},
+		{"tags.a RLIKE '[' ", ""},
 	} {
 		f.Add(seed[0], seed[1])
 	}

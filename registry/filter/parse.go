@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -212,12 +213,7 @@ func (t token) operand() bool {
 }
 
 func (t token) keyword() bool {
-	for _, w := range []string{"and", "or", "not", "in", "is", "null", "not null", "between", "like", "ilike", "asc", "desc"} {
-		if t.word(w) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"and", "or", "not", "in", "is", "null", "not null", "between", "like", "ilike", "asc", "desc"}, t.word)
 }
 
 func (g *Grammar) comparison(c clause) (out Comparison, err error) {
@@ -317,7 +313,7 @@ func (g *Grammar) bareValue(c Comparison, v token) (any, error) {
 	}
 	if v.kind == tokParens {
 		list, err := parseList(v.text)
-		if err == errEmptyList {
+		if errors.Is(err, errEmptyList) {
 			return []string{}, nil
 		}
 		return list, err
@@ -476,7 +472,7 @@ func cutIdentifier(text string) (prefix, key string, dotted bool) {
 func (g *Grammar) keys(order bool) []string {
 	var out []string
 	for name, a := range g.Attributes {
-		if !(a.OrderOnly && !order || a.FilterOnly && order) {
+		if (!a.OrderOnly || order) && (!a.FilterOnly || !order) {
 			out = append(out, name)
 		}
 	}

@@ -168,8 +168,12 @@ var words = []struct {
 	text  string
 	value Value
 }{
-	{"null", Value{}}, {"true", Value{kind: Bool, text: "true"}}, {"false", Value{kind: Bool, text: "false"}},
-	{"NaN", Value{kind: Float, text: "NaN"}}, {"Infinity", Value{kind: Float, text: "Infinity"}}, {"-Infinity", Value{kind: Float, text: "-Infinity"}},
+	{"null", Value{}},
+	{"true", Value{kind: Bool, text: "true"}},
+	{"false", Value{kind: Bool, text: "false"}},
+	{"NaN", Value{kind: Float, text: "NaN"}},
+	{"Infinity", Value{kind: Float, text: "Infinity"}},
+	{"-Infinity", Value{kind: Float, text: "-Infinity"}},
 }
 
 func (p *parser) value(depth int) (Value, error) {

@@ -26,8 +26,10 @@ func TestAsPythonWritesIt(t *testing.T) {
 		{`[NaN, Infinity, -Infinity]`, `[NaN, Infinity, -Infinity]`, `[NaN, Infinity, -Infinity]`, `[nan, inf, -inf]`},
 		{`{"b":1,"a":[ ],"b":2}`, `{"b": 2, "a": []}`, `{"a": [], "b": 2}`, `{'b': 2, 'a': []}`},
 		{`"é\u00e9\ud83d\ude00\"\\\/\n"`, `"\u00e9\u00e9\ud83d\ude00\"\\/\n"`, `"\u00e9\u00e9\ud83d\ude00\"\\/\n"`, "éé😀\"\\/\n"},
-		{`["it's", "a \"b\"", "both ' and \"", "\t\u0001"]`, `["it's", "a \"b\"", "both ' and \"", "\t\u0001"]`, `["it's", "a \"b\"", "both ' and \"", "\t\u0001"]`,
-			`["it's", 'a "b"', 'both \' and "', '\t\x01']`},
+		{
+			`["it's", "a \"b\"", "both ' and \"", "\t\u0001"]`, `["it's", "a \"b\"", "both ' and \"", "\t\u0001"]`, `["it's", "a \"b\"", "both ' and \"", "\t\u0001"]`,
+			`["it's", 'a "b"', 'both \' and "', '\t\x01']`,
+		},
 		{`"` + "\u007f" + `"`, `"\u007f"`, `"\u007f"`, "\u007f"},
 	} {
 		v, err := pyjson.Parse(c.in)

@@ -127,7 +127,7 @@ func (a *API) updateAssessment(ctx context.Context, r *updateAssessmentRequest) 
 		return assessmentResponse{}, err
 	}
 	var u registry.AssessmentUpdate
-	for _, path := range strings.Split(r.UpdateMask, ",") {
+	for path := range strings.SplitSeq(r.UpdateMask, ",") {
 		field, _, _ := strings.Cut(strings.TrimSpace(path), ".")
 		switch field {
 		case "assessmentName", "assessment_name":

@@ -88,7 +88,7 @@ func (p *permit) texts(name string) []string {
 	if !f.IsValid() {
 		return nil
 	}
-	list, _ := f.Interface().([]string)
+	list, _ := reflect.TypeAssert[[]string](f)
 	return list
 }
 

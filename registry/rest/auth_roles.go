@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"slices"
 
 	"github.com/prinzbox/prinzbox/registry"
 )
@@ -42,10 +43,8 @@ type rolesResponse struct {
 }
 
 func (a *API) listRoles(ctx context.Context, r *rolesRequest) (rolesResponse, error) {
-	for _, w := range r.Workspaces {
-		if blank(w) {
-			return rolesResponse{}, registry.Invalidf("Parameter 'workspace' must be a non-empty string when provided.")
-		}
+	if slices.ContainsFunc(r.Workspaces, blank) {
+		return rolesResponse{}, registry.Invalidf("Parameter 'workspace' must be a non-empty string when provided.")
 	}
 	roles, err := a.Roles(ctx, r.Workspaces)
 	return rolesResponse{roles}, err

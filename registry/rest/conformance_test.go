@@ -195,10 +195,10 @@ func compare(t *testing.T, c testCase, got, want, deviations []answer, n *tally)
 			n.equal++
 		case *deviate:
 			if !headed {
-				fmt.Fprintf(os.Stdout, "\n== %s\n", c.id())
+				_, _ = fmt.Fprintf(os.Stdout, "\n== %s\n", c.id())
 				headed = true
 			}
-			fmt.Fprintf(os.Stdout, "-- %s\nTODO %s\n%s\n", got[i].label, want[i].text, got[i].text)
+			_, _ = fmt.Fprintf(os.Stdout, "-- %s\nTODO %s\n%s\n", got[i].label, want[i].text, got[i].text)
 		default:
 			t.Errorf("%s\n got %s\nwant %s", got[i].label, clip(got[i].text), clip(expected))
 		}

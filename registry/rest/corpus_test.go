@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -235,9 +236,7 @@ func (s step) requests(v variables) ([]request, error) {
 	for _, value := range values {
 		r := request{label: s.method + " " + s.path, method: s.method}
 		own := variables{}
-		for k, x := range v {
-			own[k] = x
-		}
+		maps.Copy(own, v)
 		for i, name := range s.vars {
 			text, err := v.expand(value[i], unescaped)
 			if err != nil {

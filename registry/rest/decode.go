@@ -46,8 +46,7 @@ func (d decoder) body(p *plan, v reflect.Value, body []byte) (notJSON, err error
 		}
 		return errors.New("it is a JSON array, number or literal"), nil
 	}
-	var user *registry.Error
-	if errors.As(err, &user) {
+	if _, ok := errors.AsType[*registry.Error](err); ok {
 		return nil, err
 	}
 	if err == nil {

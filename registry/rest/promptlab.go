@@ -63,8 +63,12 @@ func (r *promptLabRequest) check() error {
 		name  string
 		given bool
 	}{
-		{"experiment_id", r.ExperimentID != ""}, {"prompt_template", r.Template != ""}, {"prompt_parameters", len(r.PromptParams) > 0},
-		{"model_route", r.ModelRoute != ""}, {"model_input", r.ModelInput != ""}, {"mlflow_version", r.Version != ""},
+		{"experiment_id", r.ExperimentID != ""},
+		{"prompt_template", r.Template != ""},
+		{"prompt_parameters", len(r.PromptParams) > 0},
+		{"model_route", r.ModelRoute != ""},
+		{"model_input", r.ModelInput != ""},
+		{"mlflow_version", r.Version != ""},
 	} {
 		if !f.given {
 			return registry.Invalidf("CreatePromptlabRun request must specify %s.", f.name)

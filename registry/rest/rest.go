@@ -114,8 +114,7 @@ func (a *API) fail(c *gin.Context, err error) {
 		WriteDenied(c.Writer)
 		return
 	}
-	var text textError
-	if errors.As(err, &text) {
+	if text, ok := errors.AsType[textError](err); ok {
 		writeText(c.Writer, http.StatusBadRequest, string(text))
 		return
 	}

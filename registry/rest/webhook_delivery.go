@@ -180,8 +180,7 @@ func (w *Webhooks) Test(ctx context.Context, event registry.WebhookEvent, to reg
 			return WebhookResult{Success: status < 400, Status: status, Body: &body}
 		}
 	}
-	var user *registry.Error
-	if errors.As(err, &user) {
+	if user, ok := errors.AsType[*registry.Error](err); ok {
 		return WebhookResult{Error: "Failed to test webhook: " + user.Message}
 	}
 	return WebhookResult{Error: "Failed to test webhook: " + err.Error()}

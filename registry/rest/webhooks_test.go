@@ -140,29 +140,45 @@ func TestWebhookPayloads(t *testing.T) {
 	h.webhook(t, r.URL, `, "secret": "hush"`, allEvents...)
 	const prompt = `{"key": "mlflow.prompt.is_prompt", "value": "true"}`
 	for _, c := range []struct{ method, path, body, event, data string }{
-		{"POST", "registered-models/create", `{"name": "m", "tags": [{"key": "a", "value": "b"}]}`, "registered_model.created",
-			`{"name": "m", "tags": {"a": "b"}, "description": ""}`},
-		{"POST", "model-versions/create", `{"name": "m", "source": "s3://x/y", "tags": [{"key": "t", "value": "é"}]}`, "model_version.created",
-			`{"name": "m", "version": "1", "source": "s3://x/y", "run_id": null, "tags": {"t": "\u00e9"}, "description": null}`},
-		{"POST", "model-versions/set-tag", `{"name": "m", "version": "1", "key": "k", "value": "v"}`, "model_version_tag.set",
-			`{"name": "m", "version": "1", "key": "k", "value": "v"}`},
+		{
+			"POST", "registered-models/create", `{"name": "m", "tags": [{"key": "a", "value": "b"}]}`, "registered_model.created",
+			`{"name": "m", "tags": {"a": "b"}, "description": ""}`,
+		},
+		{
+			"POST", "model-versions/create", `{"name": "m", "source": "s3://x/y", "tags": [{"key": "t", "value": "é"}]}`, "model_version.created",
+			`{"name": "m", "version": "1", "source": "s3://x/y", "run_id": null, "tags": {"t": "\u00e9"}, "description": null}`,
+		},
+		{
+			"POST", "model-versions/set-tag", `{"name": "m", "version": "1", "key": "k", "value": "v"}`, "model_version_tag.set",
+			`{"name": "m", "version": "1", "key": "k", "value": "v"}`,
+		},
 		{"DELETE", "model-versions/delete-tag", `{"name": "m", "version": "1", "key": "k"}`, "model_version_tag.deleted", `{"name": "m", "version": "1", "key": "k"}`},
 		{"POST", "registered-models/set-tag", `{"name": "m", "key": "k", "value": "v"}`, "", ""},
 		{"DELETE", "registered-models/delete-tag", `{"name": "m", "key": "k"}`, "", ""},
-		{"POST", "registered-models/alias", `{"name": "m", "alias": "champ", "version": "1"}`, "model_version_alias.created",
-			`{"name": "m", "alias": "champ", "version": "1"}`},
+		{
+			"POST", "registered-models/alias", `{"name": "m", "alias": "champ", "version": "1"}`, "model_version_alias.created",
+			`{"name": "m", "alias": "champ", "version": "1"}`,
+		},
 		{"DELETE", "registered-models/alias", `{"name": "m", "alias": "champ"}`, "model_version_alias.deleted", `{"name": "m", "alias": "champ"}`},
-		{"POST", "registered-models/create", `{"name": "p", "description": "d", "tags": [` + prompt + `, {"key": "x", "value": "y"}]}`, "prompt.created",
-			`{"name": "p", "tags": {"x": "y"}, "description": "d"}`},
-		{"POST", "model-versions/create", `{"name": "p", "source": "dummy-source", "description": "first", "tags": [` + prompt +
-			`, {"key": "mlflow.prompt.text", "value": "Hi {{x}}"}, {"key": "_mlflow_prompt_type", "value": "text"}]}`, "prompt_version.created",
-			`{"name": "p", "version": "1", "template": "Hi {{x}}", "tags": {}, "description": "first"}`},
+		{
+			"POST", "registered-models/create", `{"name": "p", "description": "d", "tags": [` + prompt + `, {"key": "x", "value": "y"}]}`, "prompt.created",
+			`{"name": "p", "tags": {"x": "y"}, "description": "d"}`,
+		},
+		{
+			"POST", "model-versions/create", `{"name": "p", "source": "dummy-source", "description": "first", "tags": [` + prompt +
+				`, {"key": "mlflow.prompt.text", "value": "Hi {{x}}"}, {"key": "_mlflow_prompt_type", "value": "text"}]}`, "prompt_version.created",
+			`{"name": "p", "version": "1", "template": "Hi {{x}}", "tags": {}, "description": "first"}`,
+		},
 		{"POST", "registered-models/set-tag", `{"name": "p", "key": "k", "value": "v"}`, "prompt_tag.set", `{"name": "p", "key": "k", "value": "v"}`},
 		{"DELETE", "registered-models/delete-tag", `{"name": "p", "key": "k"}`, "prompt_tag.deleted", `{"name": "p", "key": "k"}`},
-		{"POST", "model-versions/set-tag", `{"name": "p", "version": "1", "key": "k", "value": "v"}`, "prompt_version_tag.set",
-			`{"name": "p", "version": "1", "key": "k", "value": "v"}`},
-		{"DELETE", "model-versions/delete-tag", `{"name": "p", "version": "1", "key": "k"}`, "prompt_version_tag.deleted",
-			`{"name": "p", "version": "1", "key": "k"}`},
+		{
+			"POST", "model-versions/set-tag", `{"name": "p", "version": "1", "key": "k", "value": "v"}`, "prompt_version_tag.set",
+			`{"name": "p", "version": "1", "key": "k", "value": "v"}`,
+		},
+		{
+			"DELETE", "model-versions/delete-tag", `{"name": "p", "version": "1", "key": "k"}`, "prompt_version_tag.deleted",
+			`{"name": "p", "version": "1", "key": "k"}`,
+		},
 		{"POST", "registered-models/alias", `{"name": "p", "alias": "live", "version": "1"}`, "prompt_alias.created", `{"name": "p", "alias": "live", "version": "1"}`},
 		{"DELETE", "registered-models/alias", `{"name": "p", "alias": "live"}`, "prompt_alias.deleted", `{"name": "p", "alias": "live"}`},
 	} {
@@ -346,8 +362,10 @@ func TestSecretsAreEncryptedAndNeverShown(t *testing.T) {
 	}
 	const key = "0123456789abcdef0123456789abcdef"
 	s, db := open(key)
-	w, err := s.CreateWebhook(t.Context(), registry.NewWebhook{Name: "w", URL: "https://8.8.8.8/", Secret: "hush hush",
-		Events: []registry.WebhookEvent{{Entity: "PROMPT", Action: "CREATED"}}})
+	w, err := s.CreateWebhook(t.Context(), registry.NewWebhook{
+		Name: "w", URL: "https://8.8.8.8/", Secret: "hush hush",
+		Events: []registry.WebhookEvent{{Entity: "PROMPT", Action: "CREATED"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
