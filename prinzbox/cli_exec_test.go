@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prinzbox/prinzbox/clients/venv"
 	"github.com/prinzbox/prinzbox/prinzbox"
 )
 
@@ -124,7 +125,7 @@ func TestEnvCommand(t *testing.T) {
 	}
 	_, exports, _ := runCommand(t, nil, "env", "--data", data)
 	shell := exec.CommandContext(t.Context(), "sh", "-c", `eval "$EXPORTS"; printf '%s|%s|%s' "$AWS_SECRET_ACCESS_KEY" "$MLFLOW_TRACKING_URI" "$AWS_ACCESS_KEY_ID"`)
-	shell.Env = cleanEnviron("EXPORTS=" + exports)
+	shell.Env = venv.Environ("EXPORTS=" + exports)
 	got, err := shell.Output()
 	if want := secret + "|" + p.ready.TrackingURI + "|mlflow-key"; err != nil || string(got) != want {
 		t.Errorf("a shell read %q, want %q (%v)", got, want, err)

@@ -8,35 +8,23 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/prinzbox/prinzbox/clients/venv"
 	"github.com/prinzbox/prinzbox/prinzbox"
 )
 
 // freePorts is what keeps a process off everybody else's ports.
 var freePorts = []string{"--port", "0", "--s3-port", "0", "--static-port", "0"}
 
-// cleanEnviron is this process's environment without what the program and its clients read from it.
-func cleanEnviron(extra ...string) []string {
-	var out []string
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "PRINZBOX_") && !strings.HasPrefix(name, "MLFLOW_") &&
-			!strings.HasPrefix(name, "MINIO_") && !strings.HasPrefix(name, "AWS_") {
-			out = append(out, v)
-		}
-	}
-	return append(out, extra...)
-}
-
 // command is the program, to be run in an empty folder.
 func command(t testing.TB, extraEnv []string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary(t), args...)
-	cmd.Env = cleanEnviron(extraEnv...)
+	cmd.Env = venv.Environ(extraEnv...)
 	cmd.Dir = t.TempDir()
 	return cmd
 }

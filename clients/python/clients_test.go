@@ -1,8 +1,9 @@
-package prinzbox_test
+package python_test
 
 import (
 	"testing"
 
+	"github.com/prinzbox/prinzbox/clients/venv"
 	"github.com/prinzbox/prinzbox/prinzbox"
 )
 
@@ -15,19 +16,19 @@ func TestMLflowClients(t *testing.T) {
 	for _, mlflow := range []string{"3.17.2", "2.22.5", "1.30.1"} {
 		t.Run(mlflow, func(t *testing.T) {
 			t.Parallel()
-			python := virtualenv(t, mlflow)
+			python := venv.Python(t, mlflow)
 			proxied := prinzbox.Start(t)
 			direct := prinzbox.Start(t, func(c *prinzbox.Config) {
 				c.Seed = false
 				c.DefaultArtifactRoot = "s3://mlflow"
 			})
 			for name, run := range map[string]func(*testing.T){
-				"tracking": func(t *testing.T) { script(t, python, "tracking", proxied, "ARTIFACT_SCHEME=mlflow-artifacts") },
-				"models":   func(t *testing.T) { script(t, python, "models", proxied) },
-				"samples":  func(t *testing.T) { script(t, python, "samples", proxied) },
+				"tracking": func(t *testing.T) { venv.Script(t, python, "testdata/tracking.py", proxied, "ARTIFACT_SCHEME=mlflow-artifacts") },
+				"models":   func(t *testing.T) { venv.Script(t, python, "testdata/models.py", proxied) },
+				"samples":  func(t *testing.T) { venv.Script(t, python, "testdata/samples.py", proxied) },
 				// Prinz's own arrangement: the client itself talks to S3.
-				"tracking with S3": func(t *testing.T) { script(t, python, "tracking", direct, "ARTIFACT_SCHEME=s3") },
-				"models with S3":   func(t *testing.T) { script(t, python, "models", direct) },
+				"tracking with S3": func(t *testing.T) { venv.Script(t, python, "testdata/tracking.py", direct, "ARTIFACT_SCHEME=s3") },
+				"models with S3":   func(t *testing.T) { venv.Script(t, python, "testdata/models.py", direct) },
 			} {
 				t.Run(name, run)
 			}
@@ -41,5 +42,5 @@ func TestBoto3(t *testing.T) {
 		t.Skip("-short: real clients take a minute")
 	}
 	t.Parallel()
-	script(t, virtualenv(t, "3.17.2"), "objects", prinzbox.Start(t))
+	venv.Script(t, venv.Python(t, "3.17.2"), "testdata/objects.py", prinzbox.Start(t))
 }

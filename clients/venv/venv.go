@@ -1,8 +1,11 @@
-package prinzbox_test
+// Package venv runs real Python clients for tests, in virtual environments that it makes itself: once per set of pinned packages, in the user's
+// cache folder.
+package venv
 
 import (
 	"context"
 	"crypto/sha256"
+	"embed"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,8 +21,8 @@ import (
 	"github.com/prinzbox/prinzbox/prinzbox"
 )
 
-// The real clients run in virtual environments that the tests make themselves, once per set of pins, in the user's cache folder. Their
-// versions stand in testdata/clients/requirements-<MLflow>.txt.
+//go:embed requirements-*.txt
+var requirements embed.FS
 
 // pythons lists the Python versions that the pinned packages install on.
 var pythons = map[string][]string{
@@ -28,8 +31,9 @@ var pythons = map[string][]string{
 	"3.17.2": {"3.11", "3.12", "3.13"},
 }
 
-// withoutPython skips a test on a machine that has no Python; where everything must be tested it fails instead.
-func withoutPython(t *testing.T, format string, args ...any) {
+// Missing skips a test on a machine that lacks what it needs; where everything must be tested (CI=true) it fails instead. The message says how
+// to get it.
+func Missing(t *testing.T, format string, args ...any) {
 	t.Helper()
 	message := fmt.Sprintf(format, args...)
 	if os.Getenv("CI") == "true" {
@@ -54,19 +58,15 @@ func findPython(t *testing.T, versions []string) (file, version string) {
 			return name, v
 		}
 	}
-	withoutPython(t, "needs Python %s with its venv module: install it (Debian: apt-get install python%s-venv), or name one in PRINZBOX_TEST_PYTHON",
+	Missing(t, "needs Python %s with its venv module: install it (Debian: apt-get install python%s-venv), or name one in PRINZBOX_TEST_PYTHON",
 		strings.Join(versions, " or "), versions[0])
 	return "", ""
 }
 
-// virtualenv is the Python of the virtual environment that holds an MLflow release, made if need be.
-func virtualenv(t *testing.T, mlflow string) string {
+// Python is the Python of the virtual environment that holds an MLflow release (3.17.2, 2.22.5 or 1.30.1), made if need be.
+func Python(t *testing.T, mlflow string) string {
 	t.Helper()
-	requirements, err := filepath.Abs(filepath.Join("testdata", "clients", "requirements-"+mlflow+".txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pins, err := os.ReadFile(requirements)
+	pins, err := requirements.ReadFile("requirements-" + mlflow + ".txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +98,10 @@ func virtualenv(t *testing.T, mlflow string) string {
 	if err := os.RemoveAll(dir); err != nil { // what an interrupted run left
 		t.Fatal(err)
 	}
+	pinned := filepath.Join(t.TempDir(), "requirements.txt")
+	if err := os.WriteFile(pinned, pins, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	ctx := t.Context()
 	if deadline, ok := t.Deadline(); ok { // a clear word instead of go test's panic
 		var cancel context.CancelFunc
@@ -107,7 +111,7 @@ func virtualenv(t *testing.T, mlflow string) string {
 	for _, step := range [][]string{
 		{system, "-m", "venv", dir},
 		// Every package is pinned, so there is nothing to resolve; compiling waits for the first import.
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps", "-r", requirements},
+		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps", "-r", pinned},
 	} {
 		if out, err := exec.CommandContext(ctx, step[0], step[1:]...).CombinedOutput(); err != nil {
 			if ctx.Err() != nil {
@@ -123,10 +127,11 @@ func virtualenv(t *testing.T, mlflow string) string {
 	return python
 }
 
-// script runs testdata/clients/<name>.py with the variables that `prinzbox env` prints. A script ends with an assertion error, or well.
-func script(t *testing.T, python, name string, env *prinzbox.Env, extraEnv ...string) {
+// Script runs a Python file against an environment and fails the test unless it ends well. The variables that `prinzbox env` prints are set. It
+// returns what the script wrote to standard output.
+func Script(t *testing.T, python, file string, env *prinzbox.Env, extraEnv ...string) []byte {
 	t.Helper()
-	file, err := filepath.Abs(filepath.Join("testdata", "clients", name+".py"))
+	file, err := filepath.Abs(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,16 +140,31 @@ func script(t *testing.T, python, name string, env *prinzbox.Env, extraEnv ...st
 	cmd := exec.CommandContext(ctx, python, "-W", "ignore", file)
 	cmd.Dir = t.TempDir()
 	// A home of its own: no credentials of the user are read. One retry: what fails once is a failure.
-	cmd.Env = cleanEnviron("HOME="+cmd.Dir, "MLFLOW_HTTP_REQUEST_MAX_RETRIES=1", "GIT_PYTHON_REFRESH=quiet", "MLFLOW_DISABLE_TELEMETRY=true", "DO_NOT_TRACK=true")
+	cmd.Env = Environ("HOME="+cmd.Dir, "MLFLOW_HTTP_REQUEST_MAX_RETRIES=1", "GIT_PYTHON_REFRESH=quiet", "MLFLOW_DISABLE_TELEMETRY=true", "DO_NOT_TRACK=true")
 	for _, v := range env.Ready().Env() {
 		cmd.Env = append(cmd.Env, v.Name+"="+v.Value)
 	}
 	cmd.Env = append(cmd.Env, extraEnv...)
+	var log strings.Builder
+	cmd.Stderr = &log
 	start := time.Now()
-	out, err := cmd.CombinedOutput()
+	out, err := cmd.Output()
 	if err != nil {
-		t.Errorf("%s: %v\n%s", name, err, out)
-		return
+		t.Errorf("%s: %v\n%s%s", filepath.Base(file), err, out, log.String())
+		return nil
 	}
-	t.Logf("%s: %.1f s", name, time.Since(start).Seconds())
+	t.Logf("%s: %.1f s", filepath.Base(file), time.Since(start).Seconds())
+	return out
+}
+
+// Environ is this process's environment without what the program and its clients read from it, and with extra.
+func Environ(extra ...string) []string {
+	var out []string
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "PRINZBOX_") && !strings.HasPrefix(name, "MLFLOW_") &&
+			!strings.HasPrefix(name, "MINIO_") && !strings.HasPrefix(name, "AWS_") {
+			out = append(out, v)
+		}
+	}
+	return append(out, extra...)
 }

@@ -1,7 +1,6 @@
-package prinzbox_test
+package mlflowui_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/prinzbox/prinzbox/clients/venv"
 	"github.com/prinzbox/prinzbox/prinzbox"
 )
 
@@ -107,9 +107,9 @@ func openStockUI(t *testing.T) *stockBrowser {
 		}
 	}
 	if chromium == "" {
-		withoutPython(t, "no Chromium on PATH; get it with: apt-get install chromium")
+		venv.Missing(t, "no Chromium on PATH; get it with: apt-get install chromium")
 	}
-	b := &stockBrowser{T: t, python: virtualenv(t, "3.17.2"), pending: map[network.RequestID]string{}}
+	b := &stockBrowser{T: t, python: venv.Python(t, "3.17.2"), pending: map[network.RequestID]string{}}
 	t.Setenv("VIRTUAL_ENV", filepath.Dir(filepath.Dir(b.python))) // what "auto" looks at first
 	b.env = prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed, c.MLflowUI = false, "auto" })
 
@@ -198,30 +198,13 @@ func (b *stockBrowser) note(event any) {
 	}
 }
 
-// fill runs testdata/clients/<name>.py against the environment and reads the JSON object that it prints last.
+// fill runs testdata/<name>.py against the environment and reads the JSON object that it prints last.
 func (b *stockBrowser) fill(name string, ids any) {
 	b.Helper()
-	file, err := filepath.Abs(filepath.Join("testdata", "clients", name+".py"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(b.Context(), 4*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, b.python, "-W", "ignore", file)
-	cmd.Dir = b.TempDir()
-	cmd.Env = cleanEnviron("HOME="+cmd.Dir, "MLFLOW_HTTP_REQUEST_MAX_RETRIES=1", "GIT_PYTHON_REFRESH=quiet", "MLFLOW_DISABLE_TELEMETRY=true", "DO_NOT_TRACK=true")
-	for _, v := range b.env.Ready().Env() {
-		cmd.Env = append(cmd.Env, v.Name+"="+v.Value)
-	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	out := venv.Script(b.T, b.python, "testdata/"+name+".py", b.env)
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if err == nil {
-		err = json.Unmarshal([]byte(lines[len(lines)-1]), ids)
-	}
-	if err != nil {
-		b.Fatalf("%s: %v\n%s\n%s", name, err, out, stderr.String())
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), ids); err != nil {
+		b.Fatalf("%s: %v\n%s", name, err, out)
 	}
 }
 

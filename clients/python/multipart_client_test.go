@@ -1,8 +1,9 @@
-package prinzbox_test
+package python_test
 
 import (
 	"testing"
 
+	"github.com/prinzbox/prinzbox/clients/venv"
 	"github.com/prinzbox/prinzbox/prinzbox"
 )
 
@@ -13,15 +14,15 @@ func TestMultipartClient(t *testing.T) {
 		t.Skip("-short: real clients take a minute")
 	}
 	t.Parallel()
-	python := virtualenv(t, "3.17.2")
+	python := venv.Python(t, "3.17.2")
 	small := []string{
 		"MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE=1000", "MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE=5242880",
 		"MLFLOW_MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE=1000", "MLFLOW_MULTIPART_DOWNLOAD_CHUNK_SIZE=5242880",
 	}
 	bucket := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
 	folder := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed, c.ArtifactsDestination = false, t.TempDir() })
-	script(t, python, "large_artifacts", bucket, append(small, "MULTIPART=yes")...)
-	script(t, python, "large_artifacts", folder, append(small, "MULTIPART=no")...)
+	venv.Script(t, python, "testdata/large_artifacts.py", bucket, append(small, "MULTIPART=yes")...)
+	venv.Script(t, python, "testdata/large_artifacts.py", folder, append(small, "MULTIPART=no")...)
 	// Told to try all the same, it falls back.
-	script(t, python, "large_artifacts", folder, append(small, "MULTIPART=no", "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=true", "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=true")...)
+	venv.Script(t, python, "testdata/large_artifacts.py", folder, append(small, "MULTIPART=no", "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=true", "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=true")...)
 }
