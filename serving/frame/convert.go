@@ -184,21 +184,26 @@ func (r *Request) convertRecords(list []any, schema *Schema) (*Frame, error) {
 		return nil, notArray("list")
 	}
 	f := &Frame{}
+	places := map[string]int{}
 	for i, item := range list {
 		record, ok := item.(Members)
 		if !ok {
 			return nil, badInput("Ensure that the input is a valid JSON-formatted string.\nError: the list mixes dictionaries and values of type %s", pyType(item))
 		}
 		for _, m := range record {
-			c := f.Column(m.Key)
-			if c == nil {
+			place, ok := places[m.Key]
+			if !ok {
 				if i > 0 && r.Format == Instances {
 					return nil, badInput("The length of values for each input/column name are not the same")
 				}
-				f.addColumn(i)
-				c = &f.Columns[len(f.Columns)-1]
-				c.Name, c.Positional = m.Key, false
+				if err := f.addColumn(i); err != nil {
+					return nil, err
+				}
+				place = len(f.Columns) - 1
+				places[m.Key] = place
+				f.Columns[place].Name, f.Columns[place].Positional = m.Key, false
 			}
+			c := &f.Columns[place]
 			if c.Len() > i {
 				return nil, badInput("Ensure that the input is a valid JSON-formatted string.\nError: the key %s appears twice in a record", PyRepr(m.Key))
 			}
@@ -212,7 +217,9 @@ func (r *Request) convertRecords(list []any, schema *Schema) (*Frame, error) {
 			if r.Format == Instances {
 				return nil, badInput("The length of values for each input/column name are not the same")
 			}
-			f.Columns[j].appendNull()
+			if err := f.fill(&f.Columns[j], 1); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if schema != nil {

@@ -28,6 +28,9 @@ func DecodeCSV(data []byte, schema *Schema) (*Request, error) {
 	if err == nil && schema != nil {
 		err = f.castCSV(schema)
 	}
+	if sparse, ok := errors.AsType[*sparseError](err); ok {
+		return nil, sparse.InputError
+	}
 	if err != nil {
 		return nil, &InputError{fmt.Sprintf("Failed to parse input as a Pandas DataFrame. Ensure that the input is a valid CSV-formatted Pandas DataFrame produced using the"+
 			" `pandas.DataFrame.to_csv()` method. Error: '%v'", err)}
@@ -85,6 +88,9 @@ func readCSV(data []byte, schema *Schema) (*Frame, error) {
 			return nil, fmt.Errorf("Error tokenizing data. C error: Expected %d fields in line %d, saw %d\n", len(header), line, len(record)) //nolint:staticcheck // pandas' words
 		}
 		f.Rows++
+		if f.filled += len(header) - len(record); f.filled > maxFilled {
+			return nil, tooSparse()
+		}
 		for i := range cells {
 			cell := ""
 			if i < len(record) {

@@ -332,11 +332,17 @@ func (f *Frame) name(columns any) error {
 		}
 		c.Name, c.Positional = PyRepr(n), true
 	}
+	type label struct {
+		name       string
+		positional bool
+	}
+	seen := make(map[label]bool, len(f.Columns))
 	for i := range f.Columns {
-		for j := range i {
-			if f.Columns[i].Name == f.Columns[j].Name && f.Columns[i].Positional == f.Columns[j].Positional {
-				return fmt.Errorf("column %s appears twice", f.Columns[i].Label())
-			}
+		c := &f.Columns[i]
+		if l := (label{c.Name, c.Positional}); seen[l] {
+			return fmt.Errorf("column %s appears twice", c.Label())
+		} else {
+			seen[l] = true
 		}
 	}
 	return nil

@@ -49,6 +49,8 @@ type Frame struct {
 	Array bool
 	// scalars tells that the data was a list of scalars, one column.
 	scalars bool
+	// filled counts the values that were missing in the request.
+	filled int
 }
 
 // Column finds a column by name; nil when there is none. The last of equally named ones wins.

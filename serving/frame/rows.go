@@ -6,6 +6,28 @@ import (
 	"strconv"
 )
 
+// maxFilled bounds the missing values that a frame is filled up with, in cells: a body of rows that share no
+// columns would otherwise take the square of its size in memory.
+const maxFilled = 4 << 20
+
+// sparseError ends the decoding of a body that maxFilled refuses.
+type sparseError struct{ *InputError }
+
+func tooSparse() error {
+	return &sparseError{&InputError{fmt.Sprintf("Invalid input. The rows leave more than %d values out, since they have different columns or lengths: send rows of the same columns, or fewer at a time.", maxFilled)}}
+}
+
+// fill appends missing values to a column.
+func (f *Frame) fill(c *Column, n int) error {
+	if f.filled += n; f.filled > maxFilled {
+		return tooSparse()
+	}
+	for range n {
+		c.appendNull()
+	}
+	return nil
+}
+
 // table reads the data of a split. The first error is about the table, the second about the JSON.
 func (s *scanner) table(f *Frame) (problem, syntax error) {
 	if s.peek() != '[' {
@@ -51,7 +73,9 @@ func (s *scanner) rows(f *Frame, strict bool) error {
 				if strict && i > 0 {
 					return errNested
 				}
-				f.addColumn(i)
+				if err := f.addColumn(i); err != nil {
+					return err
+				}
 			}
 			return s.cell(&f.Columns[j], strict)
 		})
@@ -64,7 +88,9 @@ func (s *scanner) rows(f *Frame, strict bool) error {
 				return errNested
 			}
 			for j := width; j < len(f.Columns); j++ {
-				f.Columns[j].appendNull()
+				if err := f.fill(&f.Columns[j], 1); err != nil {
+					return err
+				}
 			}
 		}
 		if i == 0 {
@@ -75,15 +101,13 @@ func (s *scanner) rows(f *Frame, strict bool) error {
 	return err
 }
 
-func (f *Frame) addColumn(nulls int) {
+// addColumn adds a column to a frame that has some rows already.
+func (f *Frame) addColumn(rows int) error {
 	if f.Columns == nil {
 		f.Columns = make([]Column, 0, 16)
 	}
 	f.Columns = append(f.Columns, Column{Name: strconv.Itoa(len(f.Columns)), Positional: true})
-	c := &f.Columns[len(f.Columns)-1]
-	for range nulls {
-		c.appendNull()
-	}
+	return f.fill(&f.Columns[len(f.Columns)-1], rows)
 }
 
 // reserve makes room for n rows in number columns at once.
@@ -179,7 +203,9 @@ func (s *scanner) records(f *Frame) error {
 				if !ok {
 					place = len(f.Columns)
 					places[key] = place
-					f.addColumn(i)
+					if err := f.addColumn(i); err != nil {
+						return err
+					}
 					c := &f.Columns[place]
 					c.Name, c.Positional = key, false
 				}
@@ -198,7 +224,9 @@ func (s *scanner) records(f *Frame) error {
 		f.Rows++
 		for j := range f.Columns {
 			if f.Columns[j].Len() < f.Rows {
-				f.Columns[j].appendNull()
+				if err := f.fill(&f.Columns[j], 1); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
