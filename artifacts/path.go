@@ -7,18 +7,25 @@ import (
 	"strings"
 )
 
+// maxDecodings is how often a path may be percent-encoded: each round reads all of it, and a hostile one could need as many
+// rounds as it has characters.
+const maxDecodings = 32
+
 // CleanPath checks an artifact path that a client sent, as MLflow 3.17.2 does: it is percent-decoded again and again until it stays the
 // same, and refused with an error that wraps [ErrInvalidPath] if it then holds '#' or a ".." segment, begins with '/' or a
 // drive letter, or is an absolute file: URI. Control characters are escaped again. The result has no "." segments and no double or
 // trailing slashes; "" is the root.
 func CleanPath(raw string) (string, error) {
 	p := raw
-	// Each round makes it shorter, so this ends.
-	for decoded := unquote(p); decoded != p; decoded = unquote(p) {
-		p = decoded
-	}
 	invalid := func(why string) (string, error) {
 		return "", fmt.Errorf("%w: %q %s", ErrInvalidPath, raw, why)
+	}
+	rounds := 0
+	for decoded := unquote(p); decoded != p; decoded = unquote(p) {
+		p = decoded
+		if rounds++; rounds == maxDecodings {
+			return invalid("is percent-encoded over and over")
+		}
 	}
 	switch {
 	case strings.Contains(p, "#"):

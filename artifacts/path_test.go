@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/prinzbox/prinzbox/artifacts"
+	"time"
 )
 
 func TestCleanPath(t *testing.T) {
@@ -70,4 +71,19 @@ func FuzzCleanPath(f *testing.F) {
 			t.Errorf("%q became %q", in, p)
 		}
 	})
+}
+
+// Decoding a path again and again must not cost the square of its length.
+func TestCleanPathEncodedWithoutEnd(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	if _, err := artifacts.CleanPath("%25" + strings.Repeat("25", 400_000)); !errors.Is(err, artifacts.ErrInvalidPath) {
+		t.Errorf("err = %v", err)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if p, err := artifacts.CleanPath("a%252520b"); err != nil || p != "a b" {
+		t.Errorf("%q, %v", p, err)
+	}
 }
