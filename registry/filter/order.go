@@ -11,6 +11,9 @@ type Order struct {
 
 // ParseOrder reads order_by clauses such as "metrics.rmse DESC". Errors are *Error.
 func (g *Grammar) ParseOrder(clauses []string) ([]Order, error) {
+	if len(clauses) > maxOrders {
+		return nil, errorf("`order_by` has %d clauses; it may have %d.", len(clauses), maxOrders)
+	}
 	out := make([]Order, 0, len(clauses))
 	seen := map[Order]bool{}
 	for _, clause := range clauses {

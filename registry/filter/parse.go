@@ -89,10 +89,21 @@ func (g *Grammar) Parse(text string) ([]Comparison, error) {
 		return nil, errorf("The filter has more than %d comparisons.", maxComparisons)
 	}
 	var out []Comparison
+	listed := 0
 	for _, c := range clauses {
 		compared, err := g.comparison(c)
 		if err != nil {
 			return nil, err
+		}
+		switch v := compared.Value.(type) {
+		case []string:
+			if listed += len(v); listed > maxListed {
+				return nil, errorf("The filter's lists have more than %d values in all.", maxListed)
+			}
+		case string:
+			if strings.HasSuffix(compared.Op, "LIKE") && len(v) > maxPattern {
+				return nil, errorf("The pattern of %s %s has %d bytes; it may have %d.", compared.Key, compared.Op, len(v), maxPattern)
+			}
 		}
 		out = append(out, compared)
 	}
@@ -338,9 +349,9 @@ var errEmptyList = errorf("While parsing a list in the query, expected a non-emp
 func parseList(text string) ([]string, error) {
 	const ill = "While parsing a list in the query, expected a non-empty list of string values, but got ill-formed list."
 	inner := text[1 : len(text)-1]
-	for strings.HasPrefix(strings.TrimSpace(inner), "(") { // (('a'))
+	for depth := 0; strings.HasPrefix(strings.TrimSpace(inner), "("); depth++ { // (('a'))
 		inner = strings.TrimSpace(inner)
-		if balanced(inner, 0) != len(inner) {
+		if depth == maxNesting || balanced(inner, 0) != len(inner) {
 			return nil, errorf(ill)
 		}
 		inner = inner[1 : len(inner)-1]

@@ -31,6 +31,15 @@ const maxPattern = 50000
 // maxComparisons bounds a filter, as SQLite bounds the depth of an expression.
 const maxComparisons = 500
 
+// maxListed bounds the values of a filter's lists together; SQLite binds 32,766 in a statement.
+const maxListed = 30_000
+
+// maxNesting bounds the brackets around a list.
+const maxNesting = 32
+
+// maxOrders bounds the clauses of order_by: each on a metric, param or tag is a join, of which SQLite takes 64.
+const maxOrders = 50
+
 // ruled reads a comparison of a grammar that has rules.
 func (g *Grammar) ruled(c Comparison, v token) (Comparison, error) {
 	switch c.Op {
