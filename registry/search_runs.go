@@ -90,7 +90,7 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 		sel.and("r.eid = ?", eids[0])
 	default:
 		// One value that holds all ids: no limit on their number, and one statement text for all.
-		sel.and("r.eid IN (SELECT value FROM json_each(?))", fmt.Sprint(jsonInts(eids)))
+		sel.and("r.eid IN (SELECT value FROM json_each(?))", jsonInts(eids))
 	}
 	sel.view("r.lifecycle_stage", q.View)
 	sel.comparisons(&runColumnsOf, cs)

@@ -180,7 +180,12 @@ func (s *Store) SelectModelVersion(ctx context.Context, name, selector string) (
 		if len(versions) > 0 {
 			return versions[0], nil
 		}
-		return ModelVersion{}, NotFoundf("Registered Model with name=%s has no version in stage %s", name, stage)
+		// "production" is a usual alias too.
+		v, err := s.ModelVersionByAlias(ctx, name, selector)
+		if IsCode(err, InvalidParameterValue) {
+			err = NotFoundf("Registered Model with name=%s has no version in stage %s", name, stage)
+		}
+		return v, err
 	}
 	v, err := s.ModelVersionByAlias(ctx, name, selector)
 	if IsCode(err, InvalidParameterValue) {
@@ -219,21 +224,26 @@ func within(p, root string) bool {
 	return root != "" && p != "" && (p == root || strings.HasPrefix(p, strings.TrimSuffix(root, "/")+"/"))
 }
 
-// unquoteAll decodes percent signs again and again until nothing changes.
-func unquoteAll(s string) string {
-	for {
+// maxDecodings is how often a URI may be percent-encoded: each round reads all of it, and a hostile one could need as many rounds as it
+// has characters.
+const maxDecodings = 32
+
+// unquoteAll decodes percent signs again and again until nothing changes; not ok when there is no end to that.
+func unquoteAll(s string) (plain string, ok bool) {
+	for range maxDecodings {
 		u, err := url.PathUnescape(s)
 		if err != nil || u == s {
-			return s
+			return s, true
 		}
 		s = u
 	}
+	return s, false
 }
 
-// hasRelativeParts tells whether a remote source climbs, in plain text or percent-encoded any number of times, or hides a NUL.
+// hasRelativeParts tells whether a remote source climbs, in plain text or percent-encoded some times or without end, or hides a NUL.
 func hasRelativeParts(source string) bool {
-	plain := unquoteAll(source)
-	if strings.ContainsRune(plain, 0) {
+	plain, ok := unquoteAll(source)
+	if !ok || strings.ContainsRune(plain, 0) {
 		return true
 	}
 	for part := range strings.SplitSeq(plain, "/") {
@@ -245,7 +255,9 @@ func hasRelativeParts(source string) bool {
 }
 
 func uriWithin(source, root string) bool {
-	a, errA := url.Parse(unquoteAll(source))
-	b, errB := url.Parse(unquoteAll(root))
-	return errA == nil && errB == nil && a.Scheme == b.Scheme && a.Host == b.Host && within(path.Clean(a.Path), path.Clean(b.Path))
+	plainSource, okA := unquoteAll(source)
+	plainRoot, okB := unquoteAll(root)
+	a, errA := url.Parse(plainSource)
+	b, errB := url.Parse(plainRoot)
+	return okA && okB && errA == nil && errB == nil && a.Scheme == b.Scheme && a.Host == b.Host && within(path.Clean(a.Path), path.Clean(b.Path))
 }
