@@ -146,6 +146,7 @@ func (e *Env) openStores(ctx context.Context) (err error) {
 		locator: &artifacts.Locator{
 			Store: e.blobs, Proxy: repo, OwnHost: e.ownHost, AllowLocal: e.allowLocal,
 		},
+		onDisk: localRoot(c.ArtifactsDestination) != "" || localRoot(c.DefaultArtifactRoot) != "",
 	}
 	return nil
 }
@@ -153,6 +154,9 @@ func (e *Env) openStores(ctx context.Context) (err error) {
 // makeBuckets makes the default bucket, and those that artifact locations name.
 func (e *Env) makeBuckets(ctx context.Context) error {
 	names := map[string]bool{e.cfg.Bucket: true}
+	if e.cfg.Seed {
+		names[seed.Bucket] = true // whatever the default one is called, Prinz looks for the samples there
+	}
 	for _, location := range []string{e.cfg.DefaultArtifactRoot, e.cfg.ArtifactsDestination} {
 		if rest, ok := strings.CutPrefix(location, "s3://"); ok {
 			name, _, _ := strings.Cut(rest, "/")

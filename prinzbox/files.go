@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/prinzbox/prinzbox/artifacts"
 	"github.com/prinzbox/prinzbox/registry"
@@ -23,6 +24,9 @@ type files struct {
 	locator *artifacts.Locator
 	server  *artifacts.FileServer
 	store   *artifacts.Store
+	// onDisk is set when artifacts may lie in a folder, where other programs change them too.
+	onDisk bool
+	asked  atomic.Uint64
 }
 
 // proxyRepo is where mlflow-artifacts: locations lie.
@@ -179,7 +183,14 @@ func (f modelFiles) ETag(ctx context.Context, location, p string) (string, error
 	return file.ETag, nil
 }
 
-func (f modelFiles) Generation() uint64 { return f.store.Generation() }
+// Generation is the store's. Files in a folder change without its knowing, so with those every request counts as a change, and
+// scoring compares the model's files, by time and size.
+func (f modelFiles) Generation() uint64 {
+	if f.onDisk {
+		return f.asked.Add(1)
+	}
+	return f.store.Generation()
+}
 
 // localRoot is the folder that a location on disk names, or "".
 func localRoot(location string) string {

@@ -55,6 +55,9 @@ func (cfg *Config) samples() []sample {
 	}})
 }
 
+// Bucket is where the sample models' experiments keep their files; it must be there before Run.
+const Bucket = "mlflow"
+
 // Run trains and registers the sample models that are not there yet, all at once, and returns the names of all of them.
 // Each gets an experiment "Test experiment N" at s3://mlflow/N, a finished run, its model directory under the run's
 // artifacts, a registered model with one version, and the alias champion.
@@ -137,7 +140,7 @@ func (cfg *Config) experiment(ctx context.Context, n int) (id string, err error)
 	switch {
 	case registry.IsCode(err, registry.ResourceDoesNotExist):
 		return cfg.Store.CreateExperiment(ctx, registry.NewExperiment{
-			Name: name, ArtifactLocation: "s3://mlflow/" + strconv.Itoa(n),
+			Name: name, ArtifactLocation: "s3://" + Bucket + "/" + strconv.Itoa(n),
 		})
 	case err == nil && e.LifecycleStage == registry.StageDeleted:
 		err = cfg.Store.RestoreExperiment(ctx, e.ID)
