@@ -171,6 +171,9 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 			return c, usageError{fmt.Errorf("%s %d: a port is 0 to 65535", name, port)}
 		}
 	}
+	if err := s.contradictions(cmd.Flags()); err != nil {
+		return c, usageError{err}
+	}
 	if s.ephemeral {
 		c.Data = ""
 	} else if c.Data == "" {
@@ -207,12 +210,30 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 	return c, nil
 }
 
+// contradictions finds settings that would be ignored, or mean something else than they say.
+func (s *settings) contradictions(f *pflag.FlagSet) error {
+	if s.ephemeral && f.Changed("ephemeral") && f.Changed("data") {
+		return errors.New("--ephemeral keeps nothing, --data keeps the state: use one of them")
+	}
+	for flag, value := range map[string]string{"access-key": s.config.AccessKey, "secret-key": s.config.SecretKey, "bucket": s.config.Bucket} {
+		if value == "" {
+			return fmt.Errorf("--%s must not be empty", flag)
+		}
+	}
+	for flag, location := range map[string]string{"default-artifact-root": s.config.DefaultArtifactRoot, "artifacts-destination": s.config.ArtifactsDestination} {
+		if rest, ok := strings.CutPrefix(location, "s3://"); ok && strings.Trim(rest, "/") == "" {
+			return fmt.Errorf("--%s %s names no bucket: write s3://BUCKET or s3://BUCKET/PREFIX", flag, location)
+		}
+	}
+	return nil
+}
+
 // open starts an environment for a command.
 func (s *settings) open(ctx context.Context, c Config) (*Env, error) {
 	if s.fraudData != "" {
 		f, err := os.Open(s.fraudData)
 		if err != nil {
-			return nil, fmt.Errorf("--fraud-data: %w", err)
+			return nil, usageError{fmt.Errorf("--fraud-data: %w", err)}
 		}
 		defer f.Close() //nolint:errcheck // only read
 		c.FraudData = f

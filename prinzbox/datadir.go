@@ -27,7 +27,7 @@ const (
 	lockFile  = "lock"
 )
 
-// openDataDir makes the folder if need be and locks it. An empty path means a temporary folder.
+// openDataDir makes the folder if need be, for this user alone, and locks it. An empty path means a temporary folder.
 func openDataDir(ctx context.Context, path string) (*dataDir, error) {
 	if path == "" {
 		tmp, err := os.MkdirTemp("", "prinzbox-")
@@ -37,7 +37,7 @@ func openDataDir(ctx context.Context, path string) (*dataDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(abs, 0o755); err != nil {
+	if err := os.MkdirAll(abs, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot use the data directory %s (--data): %w", path, err)
 	}
 	d := &dataDir{path: abs, lock: flock.New(filepath.Join(abs, lockFile))}

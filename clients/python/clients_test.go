@@ -23,9 +23,11 @@ func TestMLflowClients(t *testing.T) {
 				c.DefaultArtifactRoot = "s3://mlflow"
 			})
 			for name, run := range map[string]func(*testing.T){
-				"tracking": func(t *testing.T) { venv.Script(t, python, "testdata/tracking.py", proxied, "ARTIFACT_SCHEME=mlflow-artifacts") },
-				"models":   func(t *testing.T) { venv.Script(t, python, "testdata/models.py", proxied) },
-				"samples":  func(t *testing.T) { venv.Script(t, python, "testdata/samples.py", proxied) },
+				"tracking": func(t *testing.T) {
+					venv.Script(t, python, "testdata/tracking.py", proxied, "ARTIFACT_SCHEME=mlflow-artifacts")
+				},
+				"models":  func(t *testing.T) { venv.Script(t, python, "testdata/models.py", proxied) },
+				"samples": func(t *testing.T) { venv.Script(t, python, "testdata/samples.py", proxied) },
 				// Prinz's own arrangement: the client itself talks to S3.
 				"tracking with S3": func(t *testing.T) { venv.Script(t, python, "testdata/tracking.py", direct, "ARTIFACT_SCHEME=s3") },
 				"models with S3":   func(t *testing.T) { venv.Script(t, python, "testdata/models.py", direct) },
