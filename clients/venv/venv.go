@@ -29,6 +29,8 @@ var pythons = map[string][]string{
 	"1.30.1": {"3.11"},
 	"2.22.5": {"3.11", "3.12", "3.13"},
 	"3.17.2": {"3.11", "3.12", "3.13"},
+
+	"fasttrackml-0.6.0": {"3.11", "3.12", "3.13"}, // a peer to measure: a Go program in a wheel
 }
 
 // Missing skips a test on a machine that lacks what it needs; where everything must be tested (CI=true) it fails instead. The message says how
