@@ -5,9 +5,9 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prinzbox/prinzbox/artifacts"
-	"time"
 )
 
 func TestCleanPath(t *testing.T) {

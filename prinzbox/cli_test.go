@@ -203,6 +203,7 @@ func TestUsageMistakes(t *testing.T) {
 		{args: []string{"serve", "--ephemeral", "--data", "here"}, say: "use one of them"},
 		{args: []string{"serve", "--secret-key", ""}, say: "--secret-key"},
 		{args: []string{"serve", "--default-artifact-root", "s3://"}, say: "s3://BUCKET"},
+		{args: []string{"serve", "--artifacts-destination", "s3://"}, say: "s3://BUCKET"},
 		{args: []string{"serve", "--fraud-data", "no-such.csv", "--ephemeral"}, say: "--fraud-data"},
 		{args: []string{"exec"}, say: "exec needs a command"},
 		{args: []string{"env", "-o", "yaml"}, say: "-o yaml"},

@@ -24,11 +24,11 @@ func TestScoringFollowsFilesInAFolder(t *testing.T) {
 	api := env.TrackingURI() + "/api/2.0/mlflow"
 	call := func(url, body string) string {
 		t.Helper()
-		resp, err := http.Post(url, "application/json", strings.NewReader(body)) //nolint:noctx // a test's own server
+		resp, err := http.Post(url, "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close() //nolint:errcheck // read to its end
+		defer resp.Body.Close()
 		b, err := io.ReadAll(resp.Body)
 		if err != nil {
 			t.Fatal(err)

@@ -110,7 +110,7 @@ func jsonInts(values []any) string {
 		if i > 0 {
 			text.WriteString(",")
 		}
-		text.WriteString(fmt.Sprint(v))
+		_, _ = fmt.Fprint(&text, v)
 	}
 	return text.String() + "]"
 }

@@ -135,9 +135,11 @@ var traceViews = []traceView{
 		columns: map[string]string{"assessment_name": "a.name", "assessment_value": "a.value"},
 		metrics: []traceMetric{
 			{name: "assessment_count", value: "a.aid", aggregations: countOnly, dimensions: []string{"assessment_name", "assessment_value"}},
-			{name: "assessment_value", aggregations: notSummed, dimensions: []string{"assessment_name"},
+			{
+				name: "assessment_value", aggregations: notSummed, dimensions: []string{"assessment_name"},
 				value: `CASE WHEN a.number IS NOT NULL THEN a.number WHEN a.value = 'true' THEN 1.0 WHEN a.value = 'false' THEN 0.0
-					WHEN lower(trim(trim(a.value, '"'))) = 'yes' THEN 1.0 WHEN lower(trim(trim(a.value, '"'))) = 'no' THEN 0.0 END`},
+					WHEN lower(trim(trim(a.value, '"'))) = 'yes' THEN 1.0 WHEN lower(trim(trim(a.value, '"'))) = 'no' THEN 0.0 END`,
+			},
 		},
 	},
 }

@@ -129,7 +129,7 @@ func TestMinIOJavaClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	var list struct {
 		Models []struct {
 			Latest []struct {

@@ -49,8 +49,14 @@ func TestEveryCallHasARule(t *testing.T) {
 
 func TestModelsURI(t *testing.T) {
 	for _, c := range []struct{ source, name, model string }{
-		{"models:/a/1", "a", ""}, {"models:/a@champion", "a", ""}, {"models:/m-0123", "", "m-0123"}, {"models:/a/b/c", "a", ""},
-		{"runs:/x/y", "", ""}, {"s3://b/k", "", ""}, {"", "", ""}, {"models:/%61/1", "a", ""},
+		{"models:/a/1", "a", ""},
+		{"models:/a@champion", "a", ""},
+		{"models:/m-0123", "", "m-0123"},
+		{"models:/a/b/c", "a", ""},
+		{"runs:/x/y", "", ""},
+		{"s3://b/k", "", ""},
+		{"", "", ""},
+		{"models:/%61/1", "a", ""},
 	} {
 		if name, model, _ := modelsURI(c.source); name != c.name || model != c.model {
 			t.Errorf("%s: %q, %q", c.source, name, model)
@@ -59,7 +65,7 @@ func TestModelsURI(t *testing.T) {
 }
 
 func TestNobodyTouchesArtifactsUnasked(t *testing.T) {
-	for _, p := range strings.Fields("1 1/x 0/models/m x") {
+	for p := range strings.FieldsSeq("1 1/x 0/models/m x") {
 		if MayTouchArtifact(nil, p, registry.ActionRead) {
 			t.Errorf("%s is open", p)
 		}

@@ -3,6 +3,7 @@ package rest_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -48,8 +49,10 @@ func TestWithoutPermissionNothing(t *testing.T) {
 		"serialized_scorer": "{}", "trace_id": "tr-1", "request_id": "tr-1", "trace_ids": []string{"tr-1"}, "filter": "", "filter_string1": "a", "filter_string2": "a",
 		"view_type": "TRACES", "metric_name": "trace_count", "aggregations": []map[string]any{{"aggregation_type": "COUNT"}},
 		"locations": []map[string]any{{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": map[string]any{"experiment_id": eid}}},
-		"trace": map[string]any{"trace_info": map[string]any{"trace_id": "tr-1", "trace_location": map[string]any{"type": "MLFLOW_EXPERIMENT",
-			"mlflow_experiment": map[string]any{"experiment_id": eid}}}},
+		"trace": map[string]any{"trace_info": map[string]any{"trace_id": "tr-1", "trace_location": map[string]any{
+			"type":              "MLFLOW_EXPERIMENT",
+			"mlflow_experiment": map[string]any{"experiment_id": eid},
+		}}},
 		"assessment": map[string]any{"assessment_name": "a"}, "update_mask": "rationale", "prompt_versions": []map[string]any{{"name": "p", "version": "1"}},
 		"max_timestamp_millis": 1, "max_results": 10, "tags": "{}", "records": "[]", "scorer_ids": []string{"1"},
 		"url": "https://example.com", "events": []map[string]any{{"entity": "MODEL_VERSION", "action": "CREATED"}},
@@ -88,14 +91,10 @@ func TestWithoutPermissionNothing(t *testing.T) {
 		method, version, path := f[1], f[2], f[3]
 		call := method + " " + version + " " + path
 		body := map[string]any{}
-		for k, v := range fields {
-			body[k] = v
-		}
+		maps.Copy(body, fields)
 		for part, changes := range other {
 			if strings.Contains(call, part) {
-				for k, v := range changes {
-					body[k] = v
-				}
+				maps.Copy(body, changes)
 			}
 		}
 		target := "/api/" + version + path
