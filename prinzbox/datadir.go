@@ -100,7 +100,8 @@ func readReady(dir string) (r Ready, err error) {
 	if err != nil {
 		return r, err
 	}
-	return r, json.Unmarshal(text, &r)
+	err = json.Unmarshal(text, &r)
+	return r, err
 }
 
 // running is the ready line of the environment that runs in a folder, if one does. The file alone does not tell: a killed process leaves it.

@@ -43,7 +43,8 @@ func (s *Store) FindGarbage(ctx context.Context, o GCOptions) ([]Garbage, error)
 		ids := map[string][]string{"run": o.RunIDs, "experiment": o.ExperimentIDs, "logged model": o.LoggedModelIDs}[k.name]
 		scan := func(rows *sql.Rows) (Garbage, error) {
 			g := Garbage{Kind: k.name}
-			return g, rows.Scan(&g.ID, &g.Location)
+			err := rows.Scan(&g.ID, &g.Location)
+			return g, err
 		}
 		if !chosen {
 			all, err := queryRows(ctx, s.db.Read(), scan, fmt.Sprintf("SELECT %s, %s FROM %s WHERE lifecycle_stage = ? AND %s <= ? ORDER BY %s",
@@ -105,7 +106,8 @@ func (s *Store) insideExperiment(ctx context.Context, id string) ([]Garbage, err
 	for _, k := range garbageKinds[:2] {
 		inside, err := queryRows(ctx, s.db.Read(), func(rows *sql.Rows) (Garbage, error) {
 			g := Garbage{Kind: k.name}
-			return g, rows.Scan(&g.ID, &g.Location)
+			err := rows.Scan(&g.ID, &g.Location)
+			return g, err
 		}, fmt.Sprintf("SELECT %s, %s FROM %s WHERE eid = ? ORDER BY %s", k.id, k.location, k.table, k.key), eid)
 		if err != nil {
 			return nil, err

@@ -5,9 +5,9 @@ import (
 	"context"
 	"database/sql"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/prinzbox/prinzbox/registry/pyjson"
 )
 
 // Float is a float64 that MLflow's JSON can carry: NaN is the text "NaN". Infinities do not occur in answers: the store
@@ -25,21 +25,7 @@ func (f Float) MarshalJSON() ([]byte, error) {
 	case math.IsInf(v, -1):
 		return []byte(`"-Infinity"`), nil
 	}
-	return appendFloat(make([]byte, 0, 24), v), nil
-}
-
-// appendFloat writes a float as Python's json does: shortest text that reads back the same, always recognisable as a float.
-func appendFloat(b []byte, v float64) []byte {
-	abs := math.Abs(v)
-	if abs != 0 && (abs < 1e-4 || abs >= 1e16) {
-		return strconv.AppendFloat(b, v, 'e', -1, 64)
-	}
-	n := len(b)
-	b = strconv.AppendFloat(b, v, 'f', -1, 64)
-	if slices.Contains(b[n:], '.') {
-		return b
-	}
-	return append(b, ".0"...)
+	return pyjson.AppendFloat(make([]byte, 0, 24), v), nil
 }
 
 func (f Float) orNaN(nan bool) Float {

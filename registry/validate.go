@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/prinzbox/prinzbox/registry/pyjson"
 )
 
 // Limits in characters (contract/behaviours.md, section 3).
@@ -170,7 +172,7 @@ func validateMetric(m Metric, prefix string) error {
 	}
 	if m.Timestamp < 0 {
 		return Invalidf("Invalid value %d for parameter '%s' supplied: metric '%s' (value=%s). Timestamp must be a nonnegative long (64-bit integer) ",
-			m.Timestamp, at("timestamp"), m.Key, appendFloat(nil, float64(m.Value)))
+			m.Timestamp, at("timestamp"), m.Key, pyjson.AppendFloat(nil, float64(m.Value)))
 	}
 	return nil
 }

@@ -203,18 +203,23 @@ func (g *graphQLRun) root(f *ast.Field) any {
 
 // call runs an operation and shows what the query selects of its answer.
 func (g *graphQLRun) call(name string, op graphQLOp, input []byte, f *ast.Field) any {
-	answer, err := op(g.a, g.ctx, name, input)
+	tree, err := g.ask(name, op, input)
 	if errors.Is(err, errDenied) {
 		return nil // as MLflow does: no data, no word
 	}
 	if err != nil {
 		return g.fail(err)
 	}
-	tree, err := jsonTree(answer)
-	if err != nil {
-		return g.fail(err)
-	}
 	return g.project(tree, f)
+}
+
+// ask runs an operation and gives its answer as REST would write it.
+func (g *graphQLRun) ask(name string, op graphQLOp, input []byte) (any, error) {
+	answer, err := op(g.a, g.ctx, name, input)
+	if err != nil {
+		return nil, err
+	}
+	return jsonTree(answer)
 }
 
 func jsonTree(v any) (tree any, err error) {
@@ -224,7 +229,8 @@ func jsonTree(v any) (tree any, err error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
-	return tree, dec.Decode(&tree)
+	err = dec.Decode(&tree)
+	return tree, err
 }
 
 // project shows a value of the REST answer as a field wants it: the selected parts, camelCase names, int64 as text, NaN as null.
@@ -300,14 +306,10 @@ func (g *graphQLRun) nested(op string, input map[string]any, part string, f *ast
 	if err != nil {
 		return g.fail(err)
 	}
-	answer, err := graphQLOps[op](g.a, g.ctx, op, text)
+	tree, err := g.ask(op, graphQLOps[op], text)
 	if errors.Is(err, errDenied) {
 		return absent(f)
 	}
-	if err != nil {
-		return g.fail(err)
-	}
-	tree, err := jsonTree(answer)
 	if err != nil {
 		return g.fail(err)
 	}
