@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/pyjson"
@@ -111,7 +112,7 @@ func (s *Store) logBatch(ctx context.Context, runID string, b Batch) error {
 
 // LogMetric writes one point to an active run. A point that is there already is no error.
 func (s *Store) LogMetric(ctx context.Context, runID string, m Metric) error {
-	if err := validateMetric(m, ""); err != nil {
+	if err := validateMetric(&m, -1); err != nil {
 		return err
 	}
 	return s.logBatch(ctx, runID, Batch{Metrics: []Metric{m}})
@@ -160,6 +161,10 @@ func logMetrics(ctx context.Context, tx querier, run activeRunKey, runID string,
 			latest[k] = points[i]
 		}
 	}
+	// In the order of the primary key, so that one walk down the tree serves the next point as well.
+	slices.SortFunc(points, func(p, q storedPoint) int {
+		return cmp.Or(strings.Compare(p.Key, q.Key), cmp.Compare(p.Timestamp, q.Timestamp), cmp.Compare(p.Step, q.Step), cmp.Compare(p.value, q.value))
+	})
 	err := insertRows(ctx, tx, "INSERT INTO metrics (rid, key, timestamp, step, value, is_nan) VALUES ", " ON CONFLICT DO NOTHING", 6, points,
 		func(args []any, p storedPoint) []any {
 			return append(args, run.rid, p.Key, p.Timestamp, p.Step, p.value, p.nan)

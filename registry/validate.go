@@ -46,6 +46,9 @@ func checkLength(text, path string, limit int) error {
 // validateKey checks the key of a metric, param or tag. field is the parameter's path; length is what the message about the
 // length calls it.
 func validateKey(key, field, length string) error {
+	if plainKey(key) {
+		return nil
+	}
 	if !keyPattern.MatchString(key) {
 		return Invalidf("Invalid value %s for parameter '%s' supplied: %s", quoteJSON(key), field, badCharacters)
 	}
@@ -53,6 +56,21 @@ func validateKey(key, field, length string) error {
 		return err
 	}
 	return checkLength(key, length, maxKey)
+}
+
+// plainKey tells of most keys, at little cost, that nothing is wrong with them.
+func plainKey(key string) bool {
+	if key == "" || len(key) > maxKey {
+		return false
+	}
+	for i := range len(key) {
+		switch c := key[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // checkNormal refuses a name that would lead elsewhere if it were a path.
@@ -159,20 +177,21 @@ func (s *Store) checkPairs(pairs []KeyValue, limit int, keyName, valueName strin
 	return out, nil
 }
 
-// validateMetric checks a point; prefix is "" or "metrics[i]".
-func validateMetric(m Metric, prefix string) error {
-	at := func(field string) string {
-		if prefix == "" {
-			return field
-		}
-		return prefix + "." + field
+// validateMetric checks a point, which is metrics[index] of a batch, or alone if the index is negative.
+func validateMetric(m *Metric, index int) error {
+	if plainKey(m.Key) && m.Timestamp >= 0 {
+		return nil
 	}
-	if err := validateKey(m.Key, at("name"), "Metric name"); err != nil {
+	prefix := ""
+	if index >= 0 {
+		prefix = fmt.Sprintf("metrics[%d].", index)
+	}
+	if err := validateKey(m.Key, prefix+"name", "Metric name"); err != nil {
 		return err
 	}
 	if m.Timestamp < 0 {
 		return Invalidf("Invalid value %d for parameter '%s' supplied: metric '%s' (value=%s). Timestamp must be a nonnegative long (64-bit integer) ",
-			m.Timestamp, at("timestamp"), m.Key, pyjson.AppendFloat(nil, float64(m.Value)))
+			m.Timestamp, prefix+"timestamp", m.Key, pyjson.AppendFloat(nil, float64(m.Value)))
 	}
 	return nil
 }
@@ -193,8 +212,8 @@ func (s *Store) validateBatch(b Batch) (Batch, error) {
 				limit.max, limit.what, limit.is, limit.what, limit.what)
 		}
 	}
-	for i, m := range b.Metrics {
-		if err := validateMetric(m, fmt.Sprintf("metrics[%d]", i)); err != nil {
+	for i := range b.Metrics {
+		if err := validateMetric(&b.Metrics[i], i); err != nil {
 			return b, err
 		}
 	}

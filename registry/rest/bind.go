@@ -126,8 +126,8 @@ func bind(r *http.Request, pathValue func(string) string, req any, maxBody int64
 	for name, i := range p.path {
 		v.Field(i).SetString(pathValue(name))
 	}
-	if err := p.required(v, ""); err != nil {
-		return err
+	if bad := p.required(v); bad != nil {
+		return bad.invalid()
 	}
 	if notJSON != nil {
 		return registry.Invalidf("The request body is not a JSON object: %v", notJSON)
@@ -173,26 +173,28 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-func (p *plan) required(v reflect.Value, path string) error {
+// required finds the first required field that is missing.
+func (p *plan) required(v reflect.Value) *badField {
 	for _, f := range p.fields {
 		fv := v.Field(f.index)
-		at := join(path, f.name)
 		if f.required && empty(fv) {
-			return missingValue(at)
+			return &badField{path: f.name}
 		}
 		for fv.Kind() == reflect.Pointer && !fv.IsNil() {
 			fv = fv.Elem()
 		}
 		switch {
 		case fv.Kind() == reflect.Struct:
-			if err := planOf(fv.Type()).required(fv, at); err != nil {
-				return err
+			if bad := planOf(fv.Type()).required(fv); bad != nil {
+				_ = under(bad, f.name)
+				return bad
 			}
 		case fv.Kind() == reflect.Slice && fv.Type().Elem().Kind() == reflect.Struct:
 			inner := planOf(fv.Type().Elem())
 			for i := range fv.Len() {
-				if err := inner.required(fv.Index(i), at+"["+strconv.Itoa(i)+"]"); err != nil {
-					return err
+				if bad := inner.required(fv.Index(i)); bad != nil {
+					_ = under(bad, f.name+"["+strconv.Itoa(i)+"]")
+					return bad
 				}
 			}
 		}
@@ -210,13 +212,6 @@ func empty(v reflect.Value) bool {
 		return v.IsNil() || v.Elem().Kind() == reflect.String && v.Elem().Len() == 0
 	}
 	return false
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
 }
 
 func bindQuery(p *plan, v reflect.Value, query url.Values) error {

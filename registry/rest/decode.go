@@ -25,7 +25,7 @@ type decoder struct {
 func (d decoder) body(p *plan, v reflect.Value, body []byte) (notJSON, err error) {
 	switch d.dec.PeekKind() {
 	case '{':
-		err = d.object(p, v, "")
+		err = d.object(p, v, true)
 	case '"':
 		tok, terr := d.dec.ReadToken()
 		if terr != nil {
@@ -36,7 +36,7 @@ func (d decoder) body(p *plan, v reflect.Value, body []byte) (notJSON, err error
 		if again.dec.PeekKind() != '{' {
 			return errors.New("it is a JSON string"), nil
 		}
-		err = again.object(p, v, "")
+		err = again.object(p, v, true)
 		d = again
 	default:
 		if _, terr := d.dec.ReadValue(); terr != nil && errors.Is(terr, io.EOF) && len(bytes.TrimSpace(body)) == 0 {
@@ -45,6 +45,9 @@ func (d decoder) body(p *plan, v reflect.Value, body []byte) (notJSON, err error
 			return terr, nil
 		}
 		return errors.New("it is a JSON array, number or literal"), nil
+	}
+	if bad, ok := errors.AsType[*badField](err); ok {
+		return nil, bad.invalid()
 	}
 	if _, ok := errors.AsType[*registry.Error](err); ok {
 		return nil, err
@@ -61,7 +64,7 @@ func (d decoder) body(p *plan, v reflect.Value, body []byte) (notJSON, err error
 	return nil, nil
 }
 
-func (d decoder) object(p *plan, v reflect.Value, path string) error {
+func (d decoder) object(p *plan, v reflect.Value, top bool) error {
 	if _, err := d.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -84,24 +87,56 @@ func (d decoder) object(p *plan, v reflect.Value, path string) error {
 			return registry.Invalidf("Request specifies both '%s' and '%s'; provide only one of them.", f.name, camel(f.name))
 		}
 		seen[n] = name
-		if d.ownNames && path == "" && f.onlyCamel(name) {
+		if d.ownNames && top && f.onlyCamel(name) {
 			if err := d.dec.SkipValue(); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := d.value(v.Field(f.index), join(path, f.name)); err != nil {
-			return err
+		if err := d.value(v.Field(f.index)); err != nil {
+			return under(err, f.name)
 		}
 	}
 	_, err := d.dec.ReadToken()
 	return err
 }
 
+// badField is a field that is missing, or whose value has the wrong type. Its path is put together on the way out, so that a good
+// request pays nothing for it.
+type badField struct {
+	path string
+	raw  jsontext.Value // nil: missing
+}
+
+func (e *badField) Error() string { return "bad value at " + e.path }
+
+// invalid is MLflow's error for it.
+func (e *badField) invalid() error {
+	if e.raw == nil {
+		return missingValue(e.path)
+	}
+	return wrongType(e.path, e.raw)
+}
+
+// under puts a field's name or a "[index]" before the path of a bad field.
+func under(err error, name string) error {
+	if bad, ok := errors.AsType[*badField](err); ok {
+		switch {
+		case bad.path == "":
+			bad.path = name
+		case bad.path[0] == '[':
+			bad.path = name + bad.path
+		default:
+			bad.path = name + "." + bad.path
+		}
+	}
+	return err
+}
+
 // maxEnum is above the numbers of every enumeration of MLflow's protocol but below what a typo makes of one.
 const maxEnum = 10
 
-func (d decoder) value(v reflect.Value, path string) error {
+func (d decoder) value(v reflect.Value) error {
 	kind := d.dec.PeekKind()
 	if kind == 'n' {
 		return d.dec.SkipValue() // null is the same as absent
@@ -128,14 +163,14 @@ func (d decoder) value(v reflect.Value, path string) error {
 		if kind == '0' && v.Type() == enumType {
 			raw, err := d.dec.ReadValue()
 			if n, ok := parseInt(string(raw)); err == nil && (!ok || n < 0 || n > maxEnum) {
-				return wrongType(path, raw.Clone())
+				return &badField{raw: raw.Clone()}
 			}
 			v.SetString(string(raw))
 			return err
 		}
 	case reflect.Int64, reflect.Int, reflect.Float64:
 		if kind == '"' || kind == '0' {
-			return d.number(v, path)
+			return d.number(v)
 		}
 	case reflect.Bool:
 		if kind == 't' || kind == 'f' {
@@ -145,25 +180,25 @@ func (d decoder) value(v reflect.Value, path string) error {
 		}
 	case reflect.Slice:
 		if kind == '[' {
-			return d.list(v, path)
+			return d.list(v)
 		}
 	case reflect.Struct:
 		if kind == '{' {
-			return d.object(planOf(v.Type()), v, path)
+			return d.object(planOf(v.Type()), v, false)
 		}
 	case reflect.Map:
 		if kind == '{' {
-			return d.texts(v, path)
+			return d.texts(v)
 		}
 	}
 	raw, err := d.dec.ReadValue()
 	if err != nil {
 		return err
 	}
-	return wrongType(path, raw.Clone())
+	return &badField{raw: raw.Clone()}
 }
 
-func (d decoder) number(v reflect.Value, path string) error {
+func (d decoder) number(v reflect.Value) error {
 	raw, err := d.dec.ReadValue()
 	if err != nil {
 		return err
@@ -171,28 +206,28 @@ func (d decoder) number(v reflect.Value, path string) error {
 	text := string(raw)
 	if raw.Kind() == '"' {
 		if text, err = strconv.Unquote(text); err != nil {
-			return wrongType(path, raw.Clone())
+			return &badField{raw: raw.Clone()}
 		}
 	}
 	if v.Kind() != reflect.Float64 {
 		n, ok := parseInt(text)
 		if !ok {
-			return wrongType(path, raw.Clone())
+			return &badField{raw: raw.Clone()}
 		}
 		v.SetInt(n)
 		return nil
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil && !math.IsInf(f, 0) {
-		return wrongType(path, raw.Clone())
+		return &badField{raw: raw.Clone()}
 	}
 	v.SetFloat(f)
 	return nil
 }
 
-func (d decoder) list(v reflect.Value, path string) error {
+func (d decoder) list(v reflect.Value) error {
 	if v.Type().Elem().Kind() == reflect.String {
-		return d.strings(v, path)
+		return d.strings(v)
 	}
 	if _, err := d.dec.ReadToken(); err != nil {
 		return err
@@ -204,8 +239,8 @@ func (d decoder) list(v reflect.Value, path string) error {
 		}
 		v.SetLen(i + 1)
 		v.Index(i).SetZero()
-		if err := d.value(v.Index(i), path+"["+strconv.Itoa(i)+"]"); err != nil {
-			return err
+		if err := d.value(v.Index(i)); err != nil {
+			return under(err, "["+strconv.Itoa(i)+"]")
 		}
 	}
 	_, err := d.dec.ReadToken()
@@ -213,7 +248,7 @@ func (d decoder) list(v reflect.Value, path string) error {
 }
 
 // strings reads a list of texts. An item of another type is an error about the whole list, as in MLflow.
-func (d decoder) strings(v reflect.Value, path string) error {
+func (d decoder) strings(v reflect.Value) error {
 	raw, err := d.dec.ReadValue()
 	if err != nil {
 		return err
@@ -230,7 +265,7 @@ func (d decoder) strings(v reflect.Value, path string) error {
 			return err
 		}
 		if tok.Kind() != '"' {
-			return wrongType(path, raw)
+			return &badField{raw: raw}
 		}
 		list = append(list, tok.String())
 	}
@@ -238,7 +273,7 @@ func (d decoder) strings(v reflect.Value, path string) error {
 	return nil
 }
 
-func (d decoder) texts(v reflect.Value, path string) error {
+func (d decoder) texts(v reflect.Value) error {
 	if _, err := d.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -250,8 +285,8 @@ func (d decoder) texts(v reflect.Value, path string) error {
 		}
 		name := key.String()
 		item := reflect.New(v.Type().Elem()).Elem()
-		if err := d.value(item, join(path, name)); err != nil {
-			return err
+		if err := d.value(item); err != nil {
+			return under(err, name)
 		}
 		v.SetMapIndex(reflect.ValueOf(name), item)
 	}

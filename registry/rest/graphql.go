@@ -52,8 +52,8 @@ func graphQL[Req, Resp any](fn func(a *API, ctx context.Context, req *Req) (Resp
 		if notJSON, err := d.body(p, v, input); err != nil || notJSON != nil {
 			return nil, errors.Join(err, notJSON)
 		}
-		if err := p.required(v, ""); err != nil {
-			return nil, err
+		if bad := p.required(v); bad != nil {
+			return nil, bad.invalid()
 		}
 		if err := a.permitted(ctx, graphQLRules[field], &req); err != nil {
 			return nil, err
