@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -183,6 +184,16 @@ func (s *Store) Run(ctx context.Context, id string) (Run, error) {
 	return runs[0], nil
 }
 
+// What a row of loadRuns' query is.
+const (
+	rowParam = iota
+	rowTag
+	rowMetric
+	rowInput
+	rowOutput
+	rowDataset
+)
+
 // loadRuns adds data, inputs and outputs to rows. One query per chunk of runs brings all that is a key and a value, so that the parts of
 // a run are of one moment; datasets are asked for only where there are some.
 func loadRuns(ctx context.Context, q querier, rows []runRow) ([]Run, error) {
@@ -194,56 +205,53 @@ func loadRuns(ctx context.Context, q querier, rows []runRow) ([]Run, error) {
 		index[r.rid], rids[i] = &runs[i], r.rid
 	}
 	var withDatasets []any
-	err := inChunks(rids, func(in string, args []any) error {
-		const none = ", 0, 0, 0, 0 "
-		query := "SELECT 'p', rid, key, value" + none + "FROM params WHERE rid IN " + in +
-			" UNION ALL SELECT 't', rid, key, value" + none + "FROM tags WHERE rid IN " + in +
-			" UNION ALL SELECT 'm', rid, key, '', value, is_nan, timestamp, step FROM latest_metrics WHERE rid IN " + in +
-			" UNION ALL SELECT direction, rid, model_id, '', 0, 0, 0, step FROM run_models WHERE rid IN " + in +
-			" UNION ALL SELECT DISTINCT 'd', rid, '', ''" + none + "FROM run_datasets WHERE rid IN " + in +
-			" ORDER BY 2, 1, 8, 3"
-		all := make([]any, 0, 5*len(args))
-		for range 5 {
-			all = append(all, args...)
-		}
-		_, err := queryRows(ctx, q, func(rows *sql.Rows) (struct{}, error) {
-			var kind, key, value string
-			var rid int64
-			var m Metric
-			var nan bool
-			if err := rows.Scan(&kind, &rid, &key, &value, &m.Value, &nan, &m.Timestamp, &m.Step); err != nil {
-				return struct{}{}, err
+	err := inChunks(rids, func(_ string, args []any) error {
+		// Each arm walks a primary key, so its rows come in order; to say so in SQL would make SQLite sort all of them once more.
+		const from = " FROM want w CROSS JOIN "
+		query := "WITH want(rid) AS (VALUES " + strings.TrimSuffix(strings.Repeat("(?),", len(args)), ",") + ")" +
+			" SELECT 0, x.rid, x.key, x.value, 0, 0, 0" + from + "params x ON x.rid = w.rid" +
+			" UNION ALL SELECT 1, x.rid, x.key, x.value, 0, 0, 0" + from + "tags x ON x.rid = w.rid" +
+			" UNION ALL SELECT 2, x.rid, x.key, x.value, x.is_nan, x.timestamp, x.step" + from + "latest_metrics x ON x.rid = w.rid" +
+			" UNION ALL SELECT CASE x.direction WHEN 'input' THEN 3 ELSE 4 END, x.rid, x.model_id, 0, 0, 0, x.step" + from + "run_models x ON x.rid = w.rid" +
+			" UNION ALL SELECT 5, x.rid, '', 0, 0, 0, x.did" + from + "run_datasets x ON x.rid = w.rid"
+		var last *Run // rows of one run follow each other
+		var lastID int64
+		return eachRow(ctx, q, 7, func(v []any) {
+			rid, key := v[1].(int64), v[2].(string)
+			if last == nil || rid != lastID {
+				last, lastID = index[rid], rid
 			}
-			switch r := index[rid]; kind {
-			case "p":
-				r.Data.Params = append(r.Data.Params, KeyValue{key, value})
-			case "t":
-				r.Data.Tags = append(r.Data.Tags, KeyValue{key, value})
-			case "m":
-				m.Key, m.Value = key, m.Value.orNaN(nan)
-				r.Data.Metrics = append(r.Data.Metrics, m)
-			case "input":
+			switch r := last; v[0].(int64) {
+			case rowParam:
+				r.Data.Params = append(r.Data.Params, KeyValue{key, v[3].(string)})
+			case rowTag:
+				r.Data.Tags = append(r.Data.Tags, KeyValue{key, v[3].(string)})
+			case rowMetric:
+				r.Data.Metrics = append(r.Data.Metrics, Metric{Key: key, Value: Float(v[3].(float64)).orNaN(v[4].(int64) != 0), Timestamp: v[5].(int64), Step: v[6].(int64)})
+			case rowInput:
 				r.Inputs.ModelInputs = append(r.Inputs.ModelInputs, ModelInput{key})
-			case "output":
-				r.Outputs.ModelOutputs = append(r.Outputs.ModelOutputs, ModelOutput{key, m.Step})
-			case "d":
-				withDatasets = append(withDatasets, rid)
+			case rowOutput:
+				r.Outputs.ModelOutputs = append(r.Outputs.ModelOutputs, ModelOutput{key, v[6].(int64)})
+			case rowDataset:
+				if n := len(withDatasets); n == 0 || withDatasets[n-1] != v[1] {
+					withDatasets = append(withDatasets, v[1])
+				}
 			}
-			return struct{}{}, nil
-		}, query, all...)
-		return err
+		}, query, args...)
 	})
 	if err == nil {
 		err = loadDatasets(ctx, q, withDatasets, index)
 	}
-	for i := range runs { // the query orders by step first, for the sake of the models
-		slices.SortFunc(runs[i].Data.Metrics, func(a, b Metric) int { return strings.Compare(a.Key, b.Key) })
+	for i := range runs {
+		if outputs := runs[i].Outputs.ModelOutputs; len(outputs) > 1 { // the key holds them by id, MLflow gives them by step
+			slices.SortStableFunc(outputs, func(a, b ModelOutput) int { return cmp.Compare(a.Step, b.Step) })
+		}
 	}
 	return runs, err
 }
 
 // inChunks calls fn with "(?,?,…)" and its values, a few hundred at a time. Full chunks share one statement text; the last is padded to a
-// power of two with its first value, so that few texts exist.
+// power of two with NULLs, which match nothing, so that few texts exist.
 func inChunks(values []any, fn func(in string, args []any) error) error {
 	const chunk = 256
 	for len(values) > 0 {
@@ -254,7 +262,7 @@ func inChunks(values []any, fn func(in string, args []any) error) error {
 			size *= 2
 		}
 		for len(args) < size {
-			args = append(args, values[0])
+			args = append(args, nil)
 		}
 		if err := fn("("+placeholders(size)+")", args); err != nil {
 			return err
