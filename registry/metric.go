@@ -3,7 +3,6 @@ package registry
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"math"
 	"slices"
 	"strings"
@@ -16,17 +15,20 @@ import (
 type Float float64
 
 // MarshalJSON writes NaN and infinities as text.
-func (f Float) MarshalJSON() ([]byte, error) {
+func (f Float) MarshalJSON() ([]byte, error) { return f.AppendJSON(make([]byte, 0, 24)), nil }
+
+// AppendJSON appends what MarshalJSON writes.
+func (f Float) AppendJSON(b []byte) []byte {
 	v := float64(f)
 	switch {
 	case math.IsNaN(v):
-		return []byte(`"NaN"`), nil
+		return append(b, `"NaN"`...)
 	case math.IsInf(v, 1):
-		return []byte(`"Infinity"`), nil
+		return append(b, `"Infinity"`...)
 	case math.IsInf(v, -1):
-		return []byte(`"-Infinity"`), nil
+		return append(b, `"-Infinity"`...)
 	}
-	return pyjson.AppendFloat(make([]byte, 0, 24), v), nil
+	return pyjson.AppendFloat(b, v)
 }
 
 func (f Float) orNaN(nan bool) Float {
@@ -264,12 +266,9 @@ func (s *Store) MetricHistory(ctx context.Context, runID, key string, max int, p
 	if max > 0 {
 		limit = max + 1
 	}
-	points, err := queryRows(ctx, s.db.Read(), func(rows *sql.Rows) (Metric, error) {
-		m := Metric{Key: key}
-		var nan bool
-		err := rows.Scan(&m.Value, &nan, &m.Timestamp, &m.Step)
-		m.Value = m.Value.orNaN(nan)
-		return m, err
+	var points []Metric
+	err = eachRow(ctx, s.db.Read(), 4, func(v []any) {
+		points = append(points, Metric{Key: key, Value: Float(v[0].(float64)).orNaN(v[1].(int64) != 0), Timestamp: v[2].(int64), Step: v[3].(int64)})
 	}, `SELECT m.value, m.is_nan, m.timestamp, m.step FROM runs r JOIN metrics m ON m.rid = r.rid
 		WHERE r.run_id = ? AND m.key = ? ORDER BY m.timestamp, m.step, m.value LIMIT ? OFFSET ?`, runID, key, limit, offset)
 	return pageOf(points, max, offset), err

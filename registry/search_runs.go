@@ -84,7 +84,7 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 		if err != nil {
 			return Page[Run]{}, err
 		}
-		runs, err := loadRuns(ctx, rd, rows.Items)
+		runs, err := loadRuns(ctx, s.db.Read(), rows.Items)
 		return Page[Run]{Items: runs, NextPageToken: rows.NextPageToken}, err
 	case len(eids) == 1:
 		sel.and("r.eid = ?", eids[0])
@@ -99,7 +99,7 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 	if err != nil {
 		return Page[Run]{}, err
 	}
-	runs, err := loadRuns(ctx, rd, rows.Items)
+	runs, err := loadRuns(ctx, s.db.Read(), rows.Items)
 	return Page[Run]{Items: runs, NextPageToken: rows.NextPageToken}, err
 }
 

@@ -56,6 +56,16 @@ const (
 	without
 )
 
+// orderedRunColumns asks for params, metrics and tags by the index's own run, so that SQLite need not fetch the run first.
+var orderedRunColumns = filter.Columns{
+	Attributes: runColumnsOf.Attributes, Datasets: runColumnsOf.Datasets,
+	Rows: map[filter.Kind]string{
+		filter.Metric: "SELECT 1 FROM latest_metrics x WHERE x.rid = o.rid AND x.key = ?",
+		filter.Param:  "SELECT 1 FROM params x WHERE x.rid = o.rid AND x.key = ?",
+		filter.Tag:    "SELECT 1 FROM tags x WHERE x.rid = o.rid AND x.key = ?",
+	},
+}
+
 // selection is the search of a part, nil if the filter leaves none of it. The filter's conditions on the metric itself become
 // conditions on the index.
 func (part metricPart) selection(eid any, key string, desc bool, cs []filter.Comparison) *selection {
@@ -80,7 +90,7 @@ func (part metricPart) selection(eid any, key string, desc bool, cs []filter.Com
 	for _, c := range cs {
 		switch {
 		case c.Kind != filter.Metric || c.Key != key:
-			sel.comparisons(&runColumnsOf, []filter.Comparison{c})
+			sel.comparisons(&orderedRunColumns, []filter.Comparison{c})
 		case part == withValue:
 			sel.and("o.value "+c.Op+" ?", c.Value)
 		case c.Op != "!=": // nothing else holds for NaN

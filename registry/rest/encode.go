@@ -14,11 +14,23 @@ import (
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
+// maxKeptBuffer is the largest buffer, in bytes, that waits for the next answer.
+const maxKeptBuffer = 1 << 20
+
 // writeJSON answers with a value as JSON.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	buf := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buf)
+	defer func() {
+		if buf.Cap() <= maxKeptBuffer {
+			buffers.Put(buf)
+		}
+	}()
 	buf.Reset()
+	if a, ok := v.(appender); ok {
+		buf.Write(a.appendJSON(buf.AvailableBuffer()))
+		write(w, status, buf.Bytes())
+		return
+	}
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
