@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
 // Run is MLflow's Run message. The arrays of Data are written even when empty: 3.17.2 leaves them out, but 1.x clients
@@ -168,16 +170,39 @@ func scanRun(row interface{ Scan(...any) error }) (r runRow, err error) {
 	return r, err
 }
 
+// readRun is scanRun for Each.
+func readRun(row *sqldb.Row) runRow {
+	r := runRow{rid: row.Int(0), info: RunInfo{
+		RunID: row.Text(1), ExperimentID: strconv.FormatInt(row.Int(2), 10), RunName: row.Text(3), UserID: row.Text(4), Status: row.Text(5),
+		StartTime: row.Int(6), ArtifactURI: row.Text(8), LifecycleStage: row.Text(9),
+	}}
+	if !row.Null(7) {
+		end := row.Int(7)
+		r.info.EndTime = &end
+	}
+	r.info.RunUUID = r.info.RunID
+	return r
+}
+
+// queryRuns gives the runs of a query of runColumns, without their data.
+func (s *Store) queryRuns(ctx context.Context, query string, args ...any) (rows []runRow, err error) {
+	err = s.db.Each(ctx, func(r *sqldb.Row) error {
+		rows = append(rows, readRun(r))
+		return nil
+	}, query, args...)
+	return rows, err
+}
+
 // Run gives one run whole, deleted ones included. RESOURCE_DOES_NOT_EXIST when there is none.
 func (s *Store) Run(ctx context.Context, id string) (Run, error) {
-	q := s.db.Read()
-	row, err := scanRun(q.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.run_id = ?", id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return Run{}, NotFoundf("Run with id=%s not found", id)
-	} else if err != nil {
+	rows, err := s.queryRuns(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.run_id = ?", id)
+	if err != nil {
 		return Run{}, err
 	}
-	runs, err := loadRuns(ctx, q, []runRow{row})
+	if len(rows) == 0 {
+		return Run{}, NotFoundf("Run with id=%s not found", id)
+	}
+	runs, err := s.loadRuns(ctx, rows)
 	if err != nil {
 		return Run{}, err
 	}
@@ -196,7 +221,7 @@ const (
 
 // loadRuns adds data, inputs and outputs to rows. One query per chunk of runs brings all that is a key and a value, so that the parts of
 // a run are of one moment; datasets are asked for only where there are some.
-func loadRuns(ctx context.Context, q querier, rows []runRow) ([]Run, error) {
+func (s *Store) loadRuns(ctx context.Context, rows []runRow) ([]Run, error) {
 	runs := make([]Run, len(rows))
 	index := make(map[int64]*Run, len(rows))
 	rids := make([]any, len(rows))
@@ -216,31 +241,33 @@ func loadRuns(ctx context.Context, q querier, rows []runRow) ([]Run, error) {
 			" UNION ALL SELECT 5, x.rid, '', 0, 0, 0, x.did" + from + "run_datasets x ON x.rid = w.rid"
 		var last *Run // rows of one run follow each other
 		var lastID int64
-		return eachRow(ctx, q, 7, func(v []any) {
-			rid, key := v[1].(int64), v[2].(string)
-			if last == nil || rid != lastID {
+		return s.db.Each(ctx, func(row *sqldb.Row) error {
+			if rid := row.Int(1); last == nil || rid != lastID {
 				last, lastID = index[rid], rid
 			}
-			switch r := last; v[0].(int64) {
+			switch r := last; row.Int(0) {
 			case rowParam:
-				r.Data.Params = append(r.Data.Params, KeyValue{key, v[3].(string)})
+				r.Data.Params = append(r.Data.Params, KeyValue{row.Text(2), row.Text(3)})
 			case rowTag:
-				r.Data.Tags = append(r.Data.Tags, KeyValue{key, v[3].(string)})
+				r.Data.Tags = append(r.Data.Tags, KeyValue{row.Text(2), row.Text(3)})
 			case rowMetric:
-				r.Data.Metrics = append(r.Data.Metrics, Metric{Key: key, Value: Float(v[3].(float64)).orNaN(v[4].(int64) != 0), Timestamp: v[5].(int64), Step: v[6].(int64)})
+				r.Data.Metrics = append(r.Data.Metrics, Metric{
+					Key: row.Text(2), Value: Float(row.Float(3)).orNaN(row.Int(4) != 0), Timestamp: row.Int(5), Step: row.Int(6),
+				})
 			case rowInput:
-				r.Inputs.ModelInputs = append(r.Inputs.ModelInputs, ModelInput{key})
+				r.Inputs.ModelInputs = append(r.Inputs.ModelInputs, ModelInput{row.Text(2)})
 			case rowOutput:
-				r.Outputs.ModelOutputs = append(r.Outputs.ModelOutputs, ModelOutput{key, v[6].(int64)})
+				r.Outputs.ModelOutputs = append(r.Outputs.ModelOutputs, ModelOutput{row.Text(2), row.Int(6)})
 			case rowDataset:
-				if n := len(withDatasets); n == 0 || withDatasets[n-1] != v[1] {
-					withDatasets = append(withDatasets, v[1])
+				if n := len(withDatasets); n == 0 || withDatasets[n-1] != lastID {
+					withDatasets = append(withDatasets, lastID)
 				}
 			}
+			return nil
 		}, query, args...)
 	})
 	if err == nil {
-		err = loadDatasets(ctx, q, withDatasets, index)
+		err = loadDatasets(ctx, s.db.Read(), withDatasets, index)
 	}
 	for i := range runs {
 		if outputs := runs[i].Outputs.ModelOutputs; len(outputs) > 1 { // the key holds them by id, MLflow gives them by step

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -72,19 +71,19 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 	if err != nil {
 		return Page[Run]{}, asInvalid(err)
 	}
-	if _, err := parsePageToken(q.PageToken); err != nil {
+	offset, err := parsePageToken(q.PageToken)
+	if err != nil {
 		return Page[Run]{}, err
 	}
-	rd := s.db.Scan()
 	switch {
 	case len(eids) == 0:
 		return Page[Run]{}, nil
 	case len(eids) == 1 && len(orders) > 0 && orders[0].Kind == filter.Metric:
-		rows, err := runsByMetric(ctx, rd, eids[0], cs, orders, q)
+		rows, err := s.runsByMetric(ctx, eids[0], cs, orders, q, offset)
 		if err != nil {
 			return Page[Run]{}, err
 		}
-		runs, err := loadRuns(ctx, s.db.Read(), rows.Items)
+		runs, err := s.loadRuns(ctx, rows.Items)
 		return Page[Run]{Items: runs, NextPageToken: rows.NextPageToken}, err
 	case len(eids) == 1:
 		sel.and("r.eid = ?", eids[0])
@@ -95,12 +94,13 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 	sel.view("r.lifecycle_stage", q.View)
 	sel.comparisons(&runColumnsOf, cs)
 	sel.orderRuns(orders)
-	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (runRow, error) { return scanRun(rows) }, q.MaxResults, q.PageToken)
+	rows, err := s.runRows(ctx, sel, q.MaxResults+1, offset)
 	if err != nil {
 		return Page[Run]{}, err
 	}
-	runs, err := loadRuns(ctx, s.db.Read(), rows.Items)
-	return Page[Run]{Items: runs, NextPageToken: rows.NextPageToken}, err
+	page := pageOf(rows, q.MaxResults, offset)
+	runs, err := s.loadRuns(ctx, page.Items)
+	return Page[Run]{Items: runs, NextPageToken: page.NextPageToken}, err
 }
 
 func jsonInts(values []any) string {

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/filter"
@@ -11,11 +10,7 @@ import (
 // runsByMetric is a page of the runs of one experiment, ordered by a metric first. Runs with a value come in the order of the index
 // latest_metrics_by_value, then those with NaN, then those without the metric, in both directions; so a page costs what it shows, not a sort of
 // all runs.
-func runsByMetric(ctx context.Context, rd querier, eid any, cs []filter.Comparison, orders []filter.Order, q Query) (Page[runRow], error) {
-	offset, err := parsePageToken(q.PageToken)
-	if err != nil {
-		return Page[runRow]{}, err
-	}
+func (s *Store) runsByMetric(ctx context.Context, eid any, cs []filter.Comparison, orders []filter.Order, q Query, offset int) (Page[runRow], error) {
 	key, want := orders[0].Key, q.MaxResults+1
 	var rows []runRow
 	passed := 0 // rows of the parts so far
@@ -27,7 +22,7 @@ func runsByMetric(ctx context.Context, rd querier, eid any, cs []filter.Comparis
 		sel.view("r.lifecycle_stage", q.View)
 		sel.orderRuns(orders[1:])
 		skip := max(0, offset-passed)
-		more, err := sel.rows(ctx, rd, want-len(rows), skip)
+		more, err := s.runRows(ctx, sel, want-len(rows), skip)
 		if err != nil {
 			return Page[runRow]{}, err
 		}
@@ -38,7 +33,7 @@ func runsByMetric(ctx context.Context, rd querier, eid any, cs []filter.Comparis
 			passed += skip + len(more)
 			continue
 		}
-		n, err := sel.count(ctx, rd)
+		n, err := sel.count(ctx, s.db.Scan())
 		if err != nil {
 			return Page[runRow]{}, err
 		}
@@ -103,12 +98,11 @@ func (part metricPart) selection(eid any, key string, desc bool, cs []filter.Com
 	return sel
 }
 
-// rows reads some of a selection's rows.
-func (sel *selection) rows(ctx context.Context, q querier, limit, offset int) ([]runRow, error) {
+// runRows reads some of the runs of a selection.
+func (s *Store) runRows(ctx context.Context, sel *selection, limit, offset int) ([]runRow, error) {
 	query, args := sel.text(sel.columns)
 	query += " ORDER BY " + strings.Join(sel.order, ", ") + " LIMIT ? OFFSET ?"
-	args = append(append(args, sel.orderArgs...), limit, offset)
-	return queryRows(ctx, q, func(rows *sql.Rows) (runRow, error) { return scanRun(rows) }, query, args...)
+	return s.queryRuns(ctx, query, append(append(args, sel.orderArgs...), limit, offset)...)
 }
 
 func (sel *selection) count(ctx context.Context, q querier) (n int, err error) {

@@ -169,27 +169,6 @@ func queryRows[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, e
 	return out, rows.Err()
 }
 
-// eachRow runs a query and calls fn with each row's values, as the driver gives them: int64, float64, string or nil. For queries of many rows:
-// it costs a third of what a scan into typed variables does. fn must not keep the slice.
-func eachRow(ctx context.Context, q querier, columns int, fn func(values []any), query string, args ...any) (err error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	values, into := make([]any, columns), make([]any, columns)
-	for i := range values {
-		into[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		fn(values)
-	}
-	return rows.Err()
-}
-
 func scanKeyValue(rows *sql.Rows) (kv KeyValue, err error) {
 	err = rows.Scan(&kv.Key, &kv.Value)
 	return kv, err

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -167,7 +168,8 @@ func (r searchRunsResponse) appendJSON(b []byte) []byte {
 }
 
 func (r metricHistoryResponse) appendJSON(b []byte) []byte {
-	o := openObject(b)
+	const point = 96 // about its bytes
+	o := openObject(slices.Grow(b, point*len(r.Metrics)))
 	if len(r.Metrics) > 0 {
 		o.name("metrics")
 		o.b = appendList(o.b, r.Metrics, appendMetric)

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,6 +45,7 @@ type DB struct {
 	write   *sql.DB
 	conn    *sql.Conn
 	writer  *cached
+	direct  *directPool
 
 	mu     sync.Mutex
 	idle   *sync.Cond // signalled when busy ends
@@ -61,6 +63,11 @@ const (
 	maxBatch = 256
 )
 
+var (
+	commonPragmas = []string{"busy_timeout(" + strconv.Itoa(busyMillis) + ")", "foreign_keys(1)", "case_sensitive_like(1)", "temp_store(memory)"}
+	readPragmas   = []string{"query_only(1)", "cache_size(-4096)"}
+)
+
 // Open opens or creates the file. The caller closes it.
 func Open(ctx context.Context, file string, durability Durability) (*DB, error) {
 	switch durability {
@@ -70,14 +77,14 @@ func Open(ctx context.Context, file string, durability Durability) (*DB, error) 
 	default:
 		return nil, fmt.Errorf("unknown durability %q: use normal, full or off", durability)
 	}
+	uri := "file:" + (&url.URL{Path: file}).EscapedPath()
 	dsn := func(pragmas ...string) string {
 		q := url.Values{}
-		for _, p := range append(pragmas,
-			"busy_timeout(10000)", "foreign_keys(1)", "case_sensitive_like(1)", "temp_store(memory)") {
+		for _, p := range slices.Concat(pragmas, commonPragmas) {
 			q.Add("_pragma", p)
 		}
 		q.Set("_txlock", "immediate")
-		return "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + q.Encode()
+		return uri + "?" + q.Encode()
 	}
 	db := &DB{}
 	db.idle = sync.NewCond(&db.mu)
@@ -90,13 +97,14 @@ func Open(ctx context.Context, file string, durability Durability) (*DB, error) 
 	if db.conn, err = db.write.Conn(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", file, err), db.write.Close())
 	}
-	if db.read, err = sql.Open("sqlite", dsn("query_only(1)", "cache_size(-4096)")); err != nil {
+	if db.read, err = sql.Open("sqlite", dsn(readPragmas...)); err != nil {
 		return nil, errors.Join(err, db.conn.Close(), db.write.Close())
 	}
 	db.read.SetMaxOpenConns(readerCount)
 	db.read.SetMaxIdleConns(readerCount)
 	db.writer = newCached(db.conn)
 	db.readers = newCached(db.read)
+	db.direct = newDirectPool(uri)
 	return db, nil
 }
 
@@ -119,8 +127,9 @@ func (db *DB) Close() error {
 		db.idle.Wait()
 	}
 	db.mu.Unlock()
+	err := db.direct.close()
 	db.readers.close()
-	err := db.read.Close()
+	err = errors.Join(err, db.read.Close())
 	// A tidy end: fold the log into the file, so that a backup is one file.
 	_, cerr := db.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
 	db.writer.close()
