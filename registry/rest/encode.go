@@ -27,8 +27,9 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	}()
 	buf.Reset()
 	if a, ok := v.(appender); ok {
-		buf.Write(a.appendJSON(buf.AvailableBuffer()))
-		write(w, status, buf.Bytes())
+		text := a.appendJSON(buf.AvailableBuffer())
+		*buf = *bytes.NewBuffer(text) // it keeps what has grown
+		write(w, status, text)
 		return
 	}
 	enc := json.NewEncoder(buf)
