@@ -91,26 +91,28 @@ func (s *Store) LogBatch(ctx context.Context, runID string, b Batch) error {
 }
 
 func (s *Store) logBatch(ctx context.Context, runID string, b Batch) error {
-	return s.db.Write(ctx, func(tx querier) error {
-		run, err := activeRun(ctx, tx, runID)
-		if err != nil {
+	return s.db.Write(ctx, func(tx querier) error { return writeBatch(ctx, tx, runID, b) })
+}
+
+func writeBatch(ctx context.Context, tx querier, runID string, b Batch) error {
+	run, err := activeRun(ctx, tx, runID)
+	if err != nil {
+		return err
+	}
+	if err := logParams(ctx, tx, run.rid, runID, b.Params); err != nil {
+		return err
+	}
+	if len(b.Metrics) > 0 {
+		if err := logMetrics(ctx, tx, run, runID, b.Metrics); err != nil {
 			return err
 		}
-		if err := logParams(ctx, tx, run.rid, runID, b.Params); err != nil {
+	}
+	for _, t := range b.Tags {
+		if err := setTag(ctx, tx, run.rid, t); err != nil {
 			return err
 		}
-		if len(b.Metrics) > 0 {
-			if err := logMetrics(ctx, tx, run, runID, b.Metrics); err != nil {
-				return err
-			}
-		}
-		for _, t := range b.Tags {
-			if err := setTag(ctx, tx, run.rid, t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // LogMetric writes one point to an active run. A point that is there already is no error.
@@ -118,7 +120,26 @@ func (s *Store) LogMetric(ctx context.Context, runID string, m Metric) error {
 	if err := validateMetric(&m, -1); err != nil {
 		return err
 	}
-	return s.logBatch(ctx, runID, Batch{Metrics: []Metric{m}})
+	if m.ModelID != "" {
+		return s.logBatch(ctx, runID, Batch{Metrics: []Metric{m}})
+	}
+	// The call that training loops make most often: two statements that look the run up themselves. One that finds nothing to insert (no such
+	// run, a deleted one, a point that is there) leaves the rest to the batch.
+	const active = " FROM runs r WHERE r.run_id = ? AND r.lifecycle_stage = '" + StageActive + "'"
+	value, nan := m.Value.stored()
+	return s.db.Write(ctx, func(tx querier) error {
+		ok, err := affected(tx.ExecContext(ctx, "INSERT INTO metrics (rid, key, timestamp, step, value, is_nan) SELECT r.rid, ?, ?, ?, ?, ?"+active+" ON CONFLICT DO NOTHING",
+			m.Key, m.Timestamp, m.Step, value, nan, runID))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return writeBatch(ctx, tx, runID, Batch{Metrics: []Metric{m}})
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO latest_metrics AS l (rid, eid, key, value, is_nan, step, timestamp) SELECT r.rid, r.eid, ?, ?, ?, ?, ?"+active+showsGreatest,
+			m.Key, value, nan, m.Step, m.Timestamp, runID)
+		return err
+	})
 }
 
 // LogParam writes a param. Params are write-once: the same value again is fine, another is an error.
@@ -149,6 +170,10 @@ func (p storedPoint) above(q storedPoint) bool {
 	return cmp.Or(cmp.Compare(p.Step, q.Step), cmp.Compare(p.Timestamp, q.Timestamp), cmp.Compare(p.value, q.value)) > 0
 }
 
+// showsGreatest ends an insert into latest_metrics l: storedPoint.above in SQL.
+const showsGreatest = ` ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, timestamp = excluded.timestamp
+	WHERE (excluded.step, excluded.timestamp, excluded.value) > (l.step, l.timestamp, l.value)`
+
 func logMetrics(ctx context.Context, tx querier, run activeRunKey, runID string, metrics []Metric) error {
 	points := make([]storedPoint, len(metrics))
 	latest := make([]storedPoint, 0, 16) // of each key, in the order of their first points
@@ -175,9 +200,7 @@ func logMetrics(ctx context.Context, tx querier, run activeRunKey, runID string,
 	if err != nil {
 		return err
 	}
-	err = insertRows(ctx, tx, "INSERT INTO latest_metrics AS l (rid, key, value, is_nan, step, timestamp, eid) VALUES ", `
-		ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, timestamp = excluded.timestamp
-		WHERE (excluded.step, excluded.timestamp, excluded.value) > (l.step, l.timestamp, l.value)`, 7, latest,
+	err = insertRows(ctx, tx, "INSERT INTO latest_metrics AS l (rid, key, value, is_nan, step, timestamp, eid) VALUES ", showsGreatest, 7, latest,
 		func(args []any, p storedPoint) []any {
 			return append(args, run.rid, p.Key, p.value, p.nan, p.Step, p.Timestamp, run.eid)
 		})
