@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
 // ModelVersion is MLflow's ModelVersion message; times are milliseconds since 1970. Aliases is filled only where MLflow
@@ -31,7 +33,7 @@ type ModelVersion struct {
 }
 
 func (v ModelVersion) number() int {
-	n, _ := strconv.Atoi(v.Version) // made by strconv in scanModelVersion
+	n, _ := strconv.Atoi(v.Version) // made by strconv in readModelVersion
 	return n
 }
 
@@ -119,13 +121,11 @@ type modelVersionRow struct {
 	version ModelVersion
 }
 
-func scanModelVersion(row interface{ Scan(...any) error }) (r modelVersionRow, err error) {
-	v := &r.version
-	var number int64
-	err = row.Scan(&r.vid, &v.Name, &number, &v.Created, &v.LastUpdated, &v.CurrentStage, &v.Description, &v.Source,
-		&v.StorageLocation, &v.RunID, &v.Status, &v.RunLink)
-	v.Version = strconv.FormatInt(number, 10)
-	return r, err
+func readModelVersion(r *sqldb.Row) modelVersionRow {
+	return modelVersionRow{vid: r.Int(0), version: ModelVersion{
+		Name: r.Text(1), Version: strconv.FormatInt(r.Int(2), 10), Created: r.Int(3), LastUpdated: r.Int(4), CurrentStage: r.Text(5),
+		Description: optionalText(r, 6), Source: r.Text(7), StorageLocation: r.Text(8), RunID: r.Text(9), Status: r.Text(10), RunLink: r.Text(11),
+	}}
 }
 
 func parseVersion(version string) (int64, error) {
@@ -176,97 +176,70 @@ func (s *Store) ModelVersionByAlias(ctx context.Context, name, alias string) (Mo
 }
 
 func (s *Store) modelVersionWhere(ctx context.Context, missing error, where string, args ...any) (ModelVersion, error) {
-	q := s.db.Read()
-	row, err := scanModelVersion(q.QueryRowContext(ctx, "SELECT "+modelVersionColumns+
-		" FROM model_versions v JOIN registered_models m ON m.mid = v.mid WHERE "+where, args...))
-	if errors.Is(err, sql.ErrNoRows) {
-		return ModelVersion{}, missing
-	} else if err != nil {
+	versions, err := eachOf(ctx, s.db, readModelVersion, "SELECT "+modelVersionColumns+
+		" FROM model_versions v JOIN registered_models m ON m.mid = v.mid WHERE "+where, args...)
+	if err != nil {
 		return ModelVersion{}, err
 	}
-	versions := []modelVersionRow{row}
-	err = errors.Join(loadModelVersionTags(ctx, q, versions), loadModelVersionAliases(ctx, q, &versions[0]))
-	return versions[0].version, err
+	if len(versions) == 0 {
+		return ModelVersion{}, missing
+	}
+	if err := s.loadModelVersionTags(ctx, versions); err != nil {
+		return ModelVersion{}, err
+	}
+	v := &versions[0]
+	v.version.Aliases, err = eachOf(ctx, s.db, func(r *sqldb.Row) string { return r.Text(0) },
+		"SELECT a.alias FROM aliases a JOIN model_versions v ON v.mid = a.mid AND v.version = a.version WHERE v.vid = ? ORDER BY a.alias", v.vid)
+	return v.version, err
 }
 
 // loadModelVersionTags adds the tags of versions, with one query per chunk of them.
-func loadModelVersionTags(ctx context.Context, q querier, versions []modelVersionRow) error {
+func (s *Store) loadModelVersionTags(ctx context.Context, versions []modelVersionRow) error {
 	index := make(map[int64]*modelVersionRow, len(versions))
 	vids := make([]any, len(versions))
 	for i := range versions {
 		index[versions[i].vid], vids[i] = &versions[i], versions[i].vid
 	}
 	return inChunks(vids, func(in string, args []any) error {
-		_, err := queryRows(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
-			var vid int64
-			var t KeyValue
-			if err = rows.Scan(&vid, &t.Key, &t.Value); err == nil {
-				v := &index[vid].version
-				v.Tags = append(v.Tags, t)
-			}
-			return struct{}{}, err
+		return s.db.Each(ctx, func(r *sqldb.Row) error {
+			v := &index[r.Int(0)].version
+			v.Tags = append(v.Tags, KeyValue{r.Text(1), r.Text(2)})
+			return nil
 		}, "SELECT vid, key, value FROM model_version_tags WHERE vid IN "+in+" ORDER BY vid, key", args...)
-		return err
 	})
-}
-
-func loadModelVersionAliases(ctx context.Context, q querier, r *modelVersionRow) (err error) {
-	r.version.Aliases, err = queryRows(ctx, q, func(rows *sql.Rows) (a string, err error) {
-		err = rows.Scan(&a)
-		return a, err
-	}, "SELECT a.alias FROM aliases a JOIN model_versions v ON v.mid = a.mid AND v.version = a.version WHERE v.vid = ? ORDER BY a.alias", r.vid)
-	return err
 }
 
 // latestVersions gives, for each model by its inner key, the newest version of each stage, ordered by stage name. Each stage is one look into
 // an index, however many versions there are.
-func latestVersions(ctx context.Context, q querier, mids []any) (map[int64][]ModelVersion, error) {
-	type latest struct {
-		mid int64
-		modelVersionRow
-	}
-	var found []latest
+func (s *Store) latestVersions(ctx context.Context, mids []any) (map[int64][]ModelVersion, error) {
+	var rows []modelVersionRow
+	var of []int64 // the models of rows
 	err := inChunks(mids, func(in string, args []any) error {
-		some, err := queryRows(ctx, q, func(rows *sql.Rows) (l latest, err error) {
-			l.modelVersionRow, err = scanModelVersion(prefixed{rows, &l.mid})
-			return l, err
-		}, "SELECT v.mid, "+modelVersionColumns+` FROM registered_models m
+		return s.db.Each(ctx, func(r *sqldb.Row) error {
+			rows, of = append(rows, readModelVersion(r)), append(of, r.Int(12))
+			return nil
+		}, "SELECT "+modelVersionColumns+`, v.mid FROM registered_models m
 			JOIN (SELECT 'None' AS stage UNION ALL SELECT 'Staging' UNION ALL SELECT 'Production' UNION ALL SELECT 'Archived') s
 			JOIN model_versions v ON v.mid = m.mid
 				AND v.version = (SELECT max(w.version) FROM model_versions w WHERE w.mid = m.mid AND w.current_stage = s.stage)
 			WHERE m.mid IN `+in+" ORDER BY v.mid, v.current_stage", args...)
-		found = append(found, some...)
-		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]modelVersionRow, len(found))
-	for i, f := range found {
-		rows[i] = f.modelVersionRow
-	}
-	if err := loadModelVersionTags(ctx, q, rows); err != nil {
+	if err := s.loadModelVersionTags(ctx, rows); err != nil {
 		return nil, err
 	}
 	out := make(map[int64][]ModelVersion, len(mids))
-	for i, f := range found {
-		out[f.mid] = append(out[f.mid], rows[i].version)
+	for i, mid := range of {
+		out[mid] = append(out[mid], rows[i].version)
 	}
 	return out, nil
 }
 
-// prefixed scans rows that have one more column in front.
-type prefixed struct {
-	row   interface{ Scan(...any) error }
-	first any
-}
-
-func (p prefixed) Scan(to ...any) error { return p.row.Scan(append([]any{p.first}, to...)...) }
-
 // LatestVersions gives the newest version of each of the stages (in any case; none means all), ordered by number, with aliases.
 func (s *Store) LatestVersions(ctx context.Context, name string, stages []string) ([]ModelVersion, error) {
-	q := s.db.Read()
-	mid, err := modelKey(ctx, q, name)
+	mid, err := modelKey(ctx, s.db.Read(), name)
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +251,7 @@ func (s *Store) LatestVersions(ctx context.Context, name string, stages []string
 		}
 		want = append(want, canonical)
 	}
-	latest, err := latestVersions(ctx, q, []any{mid})
+	latest, err := s.latestVersions(ctx, []any{mid})
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
 // RegisteredModel is MLflow's RegisteredModel message; times are milliseconds since 1970. LatestVersions holds the newest
@@ -112,10 +113,8 @@ type registeredModelRow struct {
 	model RegisteredModel
 }
 
-func scanRegisteredModel(row interface{ Scan(...any) error }) (r registeredModelRow, err error) {
-	m := &r.model
-	err = row.Scan(&r.mid, &m.Name, &m.Created, &m.LastUpdated, &m.Description)
-	return r, err
+func readRegisteredModel(r *sqldb.Row) registeredModelRow {
+	return registeredModelRow{r.Int(0), RegisteredModel{Name: r.Text(1), Created: r.Int(2), LastUpdated: r.Int(3), Description: optionalText(r, 4)}}
 }
 
 func noRegisteredModel(name string) error {
@@ -127,14 +126,14 @@ func (s *Store) RegisteredModel(ctx context.Context, name string) (RegisteredMod
 	if err := validateModelName(name, "name"); err != nil {
 		return RegisteredModel{}, err
 	}
-	q := s.db.Read()
-	row, err := scanRegisteredModel(q.QueryRowContext(ctx, "SELECT "+registeredModelColumns+" FROM registered_models m WHERE m.name = ?", name))
-	if errors.Is(err, sql.ErrNoRows) {
-		return RegisteredModel{}, noRegisteredModel(name)
-	} else if err != nil {
+	rows, err := eachOf(ctx, s.db, readRegisteredModel, "SELECT "+registeredModelColumns+" FROM registered_models m WHERE m.name = ?", name)
+	if err != nil {
 		return RegisteredModel{}, err
 	}
-	models, err := loadRegisteredModels(ctx, q, []registeredModelRow{row})
+	if len(rows) == 0 {
+		return RegisteredModel{}, noRegisteredModel(name)
+	}
+	models, err := s.loadRegisteredModels(ctx, rows)
 	if err != nil {
 		return RegisteredModel{}, err
 	}
@@ -144,7 +143,7 @@ func (s *Store) RegisteredModel(ctx context.Context, name string) (RegisteredMod
 }
 
 // loadRegisteredModels adds tags, aliases and latest versions to models, with a query of each kind per chunk of them.
-func loadRegisteredModels(ctx context.Context, q querier, models []registeredModelRow) ([]RegisteredModel, error) {
+func (s *Store) loadRegisteredModels(ctx context.Context, models []registeredModelRow) ([]RegisteredModel, error) {
 	index := make(map[int64]*RegisteredModel, len(models))
 	mids := make([]any, len(models))
 	out := make([]RegisteredModel, len(models))
@@ -153,27 +152,20 @@ func loadRegisteredModels(ctx context.Context, q querier, models []registeredMod
 		index[m.mid], mids[i] = &out[i], m.mid
 	}
 	err := inChunks(mids, func(in string, args []any) error {
-		_, err := queryRows(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
-			var mid, version int64
-			var alias bool
-			var t KeyValue
-			if err = rows.Scan(&mid, &alias, &t.Key, &t.Value, &version); err != nil {
-				return struct{}{}, err
-			}
-			if m := index[mid]; alias {
-				m.Aliases = append(m.Aliases, Alias{t.Key, strconv.FormatInt(version, 10)})
+		return s.db.Each(ctx, func(r *sqldb.Row) error {
+			if m := index[r.Int(0)]; r.Int(1) == 1 {
+				m.Aliases = append(m.Aliases, Alias{r.Text(2), r.Text(4)})
 			} else {
-				m.Tags = append(m.Tags, t)
+				m.Tags = append(m.Tags, KeyValue{r.Text(2), r.Text(3)})
 			}
-			return struct{}{}, nil
+			return nil
 		}, "SELECT mid, 0, key, value, 0 FROM registered_model_tags WHERE mid IN "+in+
 			" UNION ALL SELECT mid, 1, alias, '', version FROM aliases WHERE mid IN "+in+" ORDER BY 1, 2, 3", append(slices.Clip(args), args...)...)
-		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	latest, err := latestVersions(ctx, q, mids)
+	latest, err := s.latestVersions(ctx, mids)
 	for mid, versions := range latest {
 		index[mid].LatestVersions = versions
 	}

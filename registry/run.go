@@ -184,18 +184,9 @@ func readRun(row *sqldb.Row) runRow {
 	return r
 }
 
-// queryRuns gives the runs of a query of runColumns, without their data.
-func (s *Store) queryRuns(ctx context.Context, query string, args ...any) (rows []runRow, err error) {
-	err = s.db.Each(ctx, func(r *sqldb.Row) error {
-		rows = append(rows, readRun(r))
-		return nil
-	}, query, args...)
-	return rows, err
-}
-
 // Run gives one run whole, deleted ones included. RESOURCE_DOES_NOT_EXIST when there is none.
 func (s *Store) Run(ctx context.Context, id string) (Run, error) {
-	rows, err := s.queryRuns(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.run_id = ?", id)
+	rows, err := eachOf(ctx, s.db, readRun, "SELECT "+runColumns+" FROM runs r WHERE r.run_id = ?", id)
 	if err != nil {
 		return Run{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/filter"
+	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
 // asInvalid turns the filter package's errors into MLflow's.
@@ -82,16 +83,32 @@ func (sel *selection) text(columns string) (query string, args []any) {
 	return query, append(append(args, sel.fromArgs...), sel.args...)
 }
 
+// page is the search with its order, for some of the rows.
+func (sel *selection) page(limit, offset int) (query string, args []any) {
+	query, args = sel.text(sel.columns)
+	query += " ORDER BY " + strings.Join(sel.order, ", ") + " LIMIT ? OFFSET ?"
+	return query, append(append(args, sel.orderArgs...), limit, offset)
+}
+
 // runSelection reads one page.
 func runSelection[T any](ctx context.Context, q querier, sel *selection, scan func(*sql.Rows) (T, error), max int, token string) (Page[T], error) {
 	offset, err := parsePageToken(token)
 	if err != nil {
 		return Page[T]{}, err
 	}
-	query, args := sel.text(sel.columns)
-	query += " ORDER BY " + strings.Join(sel.order, ", ") + " LIMIT ? OFFSET ?"
-	args = append(append(args, sel.orderArgs...), max+1, offset)
+	query, args := sel.page(max+1, offset)
 	items, err := queryRows(ctx, q, scan, query, args...)
+	return pageOf(items, max, offset), err
+}
+
+// eachSelection is runSelection for searches that need no function of our own in SQL.
+func eachSelection[T any](ctx context.Context, db *sqldb.DB, sel *selection, read func(*sqldb.Row) T, max int, token string) (Page[T], error) {
+	offset, err := parsePageToken(token)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	query, args := sel.page(max+1, offset)
+	items, err := eachOf(ctx, db, read, query, args...)
 	return pageOf(items, max, offset), err
 }
 
@@ -232,12 +249,11 @@ func (s *Store) SearchRegisteredModels(ctx context.Context, q Query) (Page[Regis
 		sel.order = append(sel.order, registeredModelColumnsOf.Attributes[o.Key]+direction(o.Desc))
 	}
 	sel.order = append(sel.order, "m.name ASC")
-	rd := s.db.Scan()
-	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (registeredModelRow, error) { return scanRegisteredModel(rows) }, q.MaxResults, q.PageToken)
+	rows, err := eachSelection(ctx, s.db, sel, readRegisteredModel, q.MaxResults, q.PageToken)
 	if err != nil {
 		return Page[RegisteredModel]{}, err
 	}
-	models, err := loadRegisteredModels(ctx, rd, rows.Items)
+	models, err := s.loadRegisteredModels(ctx, rows.Items)
 	return Page[RegisteredModel]{Items: models, NextPageToken: rows.NextPageToken}, err
 }
 
@@ -274,7 +290,7 @@ func (s *Store) SearchModelVersions(ctx context.Context, q Query) (Page[ModelVer
 	if err != nil {
 		return Page[ModelVersion]{}, asInvalid(err)
 	}
-	cs, prompts := promptClause(cs, "EXISTS (SELECT 1 FROM model_version_tags x JOIN model_versions w ON w.vid = x.vid WHERE w.mid = v.mid AND x.key = '"+TagIsPrompt+"' AND x.value = 'true')")
+	cs, prompts := promptClause(cs, "v.mid IN (SELECT w.mid FROM model_version_tags x JOIN model_versions w ON w.vid = x.vid WHERE x.key = '"+TagIsPrompt+"' AND x.value = 'true')")
 	sel.and(prompts)
 	sel.readableModels(ctx, Need{Type: OnModelVersion}, Need{Type: OnPromptVer})
 	sel.comparisons(&modelVersionColumnsOf, cs)
@@ -292,12 +308,11 @@ func (s *Store) SearchModelVersions(ctx context.Context, q Query) (Page[ModelVer
 		sel.order = []string{"v.last_updated_timestamp DESC"}
 	}
 	sel.order = append(sel.order, "m.name ASC", "v.version DESC")
-	rd := s.db.Scan()
-	rows, err := runSelection(ctx, rd, sel, func(rows *sql.Rows) (modelVersionRow, error) { return scanModelVersion(rows) }, q.MaxResults, q.PageToken)
+	rows, err := eachSelection(ctx, s.db, sel, readModelVersion, q.MaxResults, q.PageToken)
 	if err != nil {
 		return Page[ModelVersion]{}, err
 	}
-	if err := loadModelVersionTags(ctx, rd, rows.Items); err != nil {
+	if err := s.loadModelVersionTags(ctx, rows.Items); err != nil {
 		return Page[ModelVersion]{}, err
 	}
 	out := Page[ModelVersion]{NextPageToken: rows.NextPageToken, Items: make([]ModelVersion, len(rows.Items))}

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/filter"
 )
@@ -100,9 +99,8 @@ func (part metricPart) selection(eid any, key string, desc bool, cs []filter.Com
 
 // runRows reads some of the runs of a selection.
 func (s *Store) runRows(ctx context.Context, sel *selection, limit, offset int) ([]runRow, error) {
-	query, args := sel.text(sel.columns)
-	query += " ORDER BY " + strings.Join(sel.order, ", ") + " LIMIT ? OFFSET ?"
-	return s.queryRuns(ctx, query, append(append(args, sel.orderArgs...), limit, offset)...)
+	query, args := sel.page(limit, offset)
+	return eachOf(ctx, s.db, readRun, query, args...)
 }
 
 func (sel *selection) count(ctx context.Context, q querier) (n int, err error) {

@@ -169,6 +169,24 @@ func queryRows[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, e
 	return out, rows.Err()
 }
 
+// eachOf reads all rows of a query by Each.
+func eachOf[T any](ctx context.Context, db *sqldb.DB, read func(*sqldb.Row) T, query string, args ...any) (out []T, err error) {
+	err = db.Each(ctx, func(r *sqldb.Row) error {
+		out = append(out, read(r))
+		return nil
+	}, query, args...)
+	return out, err
+}
+
+// optionalText is a column that may be NULL.
+func optionalText(r *sqldb.Row, column int) *string {
+	if r.Null(column) {
+		return nil
+	}
+	text := r.Text(column)
+	return &text
+}
+
 func scanKeyValue(rows *sql.Rows) (kv KeyValue, err error) {
 	err = rows.Scan(&kv.Key, &kv.Value)
 	return kv, err

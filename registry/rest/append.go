@@ -177,3 +177,37 @@ func (r metricHistoryResponse) appendJSON(b []byte) []byte {
 	o.textUnlessEmpty("next_page_token", r.NextPageToken)
 	return o.close()
 }
+
+func appendVersion(b []byte, v *registry.ModelVersion) []byte {
+	o := openObject(b)
+	o.text("name", v.Name)
+	o.text("version", v.Version)
+	o.int("creation_timestamp", v.Created)
+	o.int("last_updated_timestamp", v.LastUpdated)
+	o.text("current_stage", v.CurrentStage)
+	if v.Description != nil {
+		o.text("description", *v.Description)
+	}
+	o.text("source", v.Source)
+	o.text("run_id", v.RunID)
+	o.text("status", v.Status)
+	if len(v.Tags) > 0 {
+		o.name("tags")
+		o.b = appendList(o.b, v.Tags, appendKeyValue)
+	}
+	o.text("run_link", v.RunLink)
+	if len(v.Aliases) > 0 {
+		o.any("aliases", v.Aliases)
+	}
+	return o.close()
+}
+
+func (r versionsResponse) appendJSON(b []byte) []byte {
+	o := openObject(b)
+	if len(r.ModelVersions) > 0 {
+		o.name("model_versions")
+		o.b = appendList(o.b, r.ModelVersions, appendVersion)
+	}
+	o.textUnlessEmpty("next_page_token", r.NextPageToken)
+	return o.close()
+}

@@ -131,3 +131,32 @@ func BenchmarkGetHistory50000(b *testing.B) {
 		back.do(b, "GET", "mlflow/metrics/get-history?metric_key=loss&run_id="+run, "")
 	}
 }
+
+// BenchmarkVersions is a page of 100 of a model's 10,000 versions, and the model itself.
+func BenchmarkVersions(b *testing.B) {
+	back := newBackend(b, sqldb.DurabilityOff)
+	back.do(b, "POST", "mlflow/registered-models/create", `{"name": "m"}`)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 10_000 / 16 {
+				if _, err := back.store.CreateModelVersion(context.Background(), registry.NewModelVersion{Name: "m", Source: "s3://b/k"}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for name, path := range map[string]string{
+		"search": "mlflow/model-versions/search?max_results=100&filter=name%3D%27m%27",
+		"newest": "mlflow/model-versions/search?max_results=1&filter=name%3D%27m%27&order_by=version_number%20DESC",
+		"get":    "mlflow/registered-models/get?name=m",
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				back.do(b, "GET", path, "")
+			}
+		})
+	}
+}
