@@ -54,7 +54,7 @@ func bucketExists(ctx context.Context, q Querier, name string) (bool, error) {
 
 // DeleteBucket removes a bucket that holds neither objects nor uploads under way; else it is BucketNotEmpty.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
-	return s.write(ctx, func(tx Querier) error {
+	err := s.write(ctx, func(tx Querier) error {
 		if ok, err := bucketExists(ctx, tx, name); err != nil {
 			return err
 		} else if !ok {
@@ -72,6 +72,8 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 		_, err = tx.ExecContext(ctx, "DELETE FROM artifact_buckets WHERE name = ?", name)
 		return err
 	})
+	s.settings.forget()
+	return err
 }
 
 // ListBuckets lists all buckets by name.

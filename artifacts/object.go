@@ -260,6 +260,8 @@ func (s *Store) DeletePrefix(ctx context.Context, bucket, prefix string) error {
 type CopyOptions struct {
 	// Source conditions, then those on the target.
 	Source, Target Conditions
+	// ACL is the canned ACL of the copy; the source's does not go with it.
+	ACL string
 	// Replace takes Headers and Metadata instead of the source's.
 	Replace           bool
 	Headers, Metadata map[string]string
@@ -289,6 +291,7 @@ func (s *Store) Copy(ctx context.Context, fromBucket, fromKey, bucket, key strin
 		if o.Replace {
 			info.Headers, info.Metadata = o.Headers, o.Metadata
 		}
+		info.Headers = withACL(info.Headers, o.ACL)
 		if _, err := tx.ExecContext(ctx, "UPDATE artifact_contents SET refs = refs + 1 WHERE id = ?", info.content); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,10 +22,15 @@ type S3Config struct {
 	// Keys gives the secret of an access key.
 	Keys func(accessKey string) (secret string, ok bool)
 	// Allow tells whether the owner of an access key may act on a key, on a bucket (key is then the prefix of a list, or empty), or on the
-	// service (no bucket). nil allows everything.
+	// service (no bucket). nil allows everything. A bucket's policy and ACLs may allow more, and its policy may deny what this allows.
 	Allow func(ctx context.Context, accessKey string, do S3Action, bucket, key string) bool
 	// Region is told to clients that ask; requests signed for any region are accepted. It defaults to us-east-1.
 	Region string
+	// Origins tells whether a web page may send what it likes: origin is where the page came from, host where the request went, ruled that the
+	// bucket has CORS rules of its own, none of which took the request. nil lets in no page but by a bucket's rules.
+	Origins func(origin, host string, ruled bool) bool
+	// Clock is the time that policies are told; it defaults to the store's.
+	Clock func() time.Time
 	// Hosts are the names, without port, below which a bucket can stand: with "localhost", a request to mlflow.localhost is for
 	// the bucket mlflow.
 	Hosts []string
@@ -40,13 +46,19 @@ type s3Server struct {
 	allow  func(ctx context.Context, accessKey string, do S3Action, bucket, key string) bool
 	region string
 	hosts  []string
-	log    *slog.Logger
+	// origins may be nil.
+	origins func(origin, host string, ruled bool) bool
+	clock   func() time.Time
+	log     *slog.Logger
 }
 
 // NewS3 makes the S3 server over a store. It must get requests with the path as the client sent it: no router that cleans
 // paths may stand before it. Signatures are checked against the real time, whatever the store's clock says.
 func NewS3(store *Store, c S3Config) http.Handler {
-	s := &s3Server{store: store, keys: c.Keys, allow: c.Allow, region: c.Region, hosts: c.Hosts, log: c.Log}
+	s := &s3Server{store: store, keys: c.Keys, allow: c.Allow, region: c.Region, hosts: c.Hosts, origins: c.Origins, clock: c.Clock, log: c.Log}
+	if s.clock == nil {
+		s.clock = store.clock
+	}
 	if s.region == "" {
 		s.region = "us-east-1"
 	}
@@ -64,16 +76,27 @@ type call struct {
 	ctx    context.Context
 	w      http.ResponseWriter // the reply
 	r      *http.Request
-	id     string // request id
+	// requestID is told in the answer and the log.
+	requestID string
 	// headers are the request's as sent; gofakes3 gets fewer.
 	headers http.Header
 
+	// id is who asks; form is a browser's upload, else nil.
+	id   identity
+	form *postForm
+
+	// page is the origin of the web page that asks, if pageRule lets it see the answer.
+	page     string
+	pageRule corsRule
+
 	bucket, key string
-	query       map[string][]string
-	body        body
-	read        readConditions
-	write       Conditions
-	span        *span
+	// hostBucket is the bucket that the host named; empty for path style.
+	hostBucket string
+	query      map[string][]string
+	body       body
+	read       readConditions
+	write      Conditions
+	span       *span
 
 	// info is the object that the answer is about, once known.
 	info *ObjectInfo
@@ -89,7 +112,7 @@ func (s *s3Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	c := &call{server: s, store: s.store, ctx: r.Context(), r: r, headers: r.Header, id: strings.ToUpper(s.store.newID()[:16])}
+	c := &call{server: s, store: s.store, ctx: r.Context(), r: r, headers: r.Header, requestID: strings.ToUpper(s.store.newID()[:16])}
 	reply := &reply{w: w, call: c}
 	c.w = reply
 	if err := c.serve(); err != nil {
@@ -100,26 +123,34 @@ func (s *s3Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *call) serve() error {
+	query := c.r.URL.Query()
+	c.query = query
+	c.locate()
 	if c.r.Method == http.MethodOptions {
-		return &Error{"AccessForbidden", "CORSResponse: CORS is not enabled for this bucket."}
+		return c.preflight()
 	}
-	c.query = c.r.URL.Query()
-	id, err := authenticate(c.r, c.query, c.server.keys)
-	if err != nil {
+	c.shareWithPage()
+	if c.isForm() {
+		return c.postObject()
+	}
+	var err error
+	if c.id, err = authenticate(c.r, query, c.hostBucket, c.server.keys); err != nil {
 		return err
 	}
-	c.locate()
 	op, err := c.operation()
 	if err != nil {
+		if c.id.anonymous() {
+			return c.accessDenied() // nobody is told what is served here
+		}
 		return err
 	}
-	if err := c.authorize(id); err != nil {
+	if err := c.authorize(op); err != nil {
 		return err
 	}
 	if err := c.checkHeaders(); err != nil {
 		return err
 	}
-	if err := c.openBody(id, op); err != nil {
+	if err := c.openBody(c.id, op); err != nil {
 		return err
 	}
 	c.takeConditions()
@@ -136,9 +167,10 @@ func (c *call) locate() {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
+	host = strings.ToLower(host)
 	for _, base := range c.server.hosts {
-		if bucket, ok := strings.CutSuffix(host, "."+base); ok && bucket != "" {
-			c.bucket, c.key = bucket, path
+		if bucket, ok := strings.CutSuffix(host, "."+strings.ToLower(base)); ok && bucket != "" && !slices.Contains(c.server.hosts, host) {
+			c.bucket, c.hostBucket, c.key = bucket, bucket, path
 			return
 		}
 	}
@@ -204,12 +236,12 @@ func (c *call) writeError(w http.ResponseWriter, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
 		if c.ctx.Err() == nil {
-			c.server.log.Error("s3: request failed", "request_id", c.id, "method", c.r.Method, "bucket", c.bucket, "key", c.key, "error", err)
+			c.server.log.Error("s3: request failed", "request_id", c.requestID, "method", c.r.Method, "bucket", c.bucket, "key", c.key, "error", err)
 		}
 		e = &Error{codeInternal, "Internal error; the server's log has the details."}
 	}
 	h := w.Header()
-	h.Set("X-Amz-Request-Id", c.id)
+	h.Set("X-Amz-Request-Id", c.requestID)
 	if e.Code == codeNotModified {
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -226,7 +258,7 @@ func (c *call) writeError(w http.ResponseWriter, err error) {
 	if c.key != "" {
 		resource += "/" + c.key
 	}
-	b, err := xml.Marshal(errorXML{Code: e.Code, Message: e.Message, Resource: resource, RequestID: c.id, HostID: "prinzbox"})
+	b, err := xml.Marshal(errorXML{Code: e.Code, Message: e.Message, Resource: resource, RequestID: c.requestID, HostID: "prinzbox"})
 	if err != nil {
 		b = nil // xml.Marshal replaces what XML cannot hold; it cannot fail on strings
 	}

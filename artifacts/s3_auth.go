@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/rclone/gofakes3/signature"
 )
@@ -11,23 +12,31 @@ import (
 // identity is what a verified signature says.
 type identity struct {
 	accessKey, secret string
+	// version is 4 or 2, or 0 for a request that carries no signature.
+	version int
 	// scope is DATE/REGION/s3/aws4_request, date the request's time as signed, seed its signature: what the signatures of a
 	// chunked body build on.
 	scope, date, seed string
 	presigned         bool
 }
 
-// authenticate verifies the request's Signature Version 4, in headers or query, over path and host as they were sent.
-func authenticate(r *http.Request, query url.Values, keys func(string) (string, bool)) (identity, error) {
+func (id identity) anonymous() bool { return id.version == 0 }
+
+// authenticate verifies the request's signature, in headers or query, over path and host as they were sent. One that carries none is
+// anonymous. The parameters of Version 2 are taken out of the query, those of Version 4 have names of their own.
+func authenticate(r *http.Request, query url.Values, hostBucket string, keys func(string) (string, bool)) (identity, error) {
 	authorization := r.Header.Get("Authorization")
 	switch {
-	case strings.HasPrefix(authorization, "AWS "), authorization == "" && query.Has("AWSAccessKeyId") && query.Has("Signature"):
-		return identity{}, &Error{codeInvalidRequest, "Signature Version 2 is not supported: sign with Version 4. In boto3, s3fs and other " +
-			`botocore clients: Config(signature_version="s3v4"), or MLflow's default; other clients: set the signature version to v4 (AWS4-HMAC-SHA256).`}
-	case authorization == "" && !query.Has("X-Amz-Signature"):
-		return identity{}, &Error{codeAccessDenied, "Access Denied: the request carries no signature. Set the access key and the secret key."}
+	case isV2(authorization, query):
+		id, err := authenticateV2(r, query, hostBucket, keys, time.Now())
+		for _, name := range []string{"AWSAccessKeyId", "Signature", "Expires", "x-amz-security-token"} {
+			query.Del(name)
+		}
+		return id, err
+	case authorization == "" && !query.Has("X-Amz-Signature") && !query.Has("X-Amz-Algorithm") && !query.Has("X-Amz-Credential"):
+		return identity{}, nil
 	}
-	var id identity
+	id := identity{version: 4}
 	code := signature.V4SignVerifyWithLookup(r, func(accessKey string) (string, bool) {
 		secret, ok := keys(accessKey)
 		id.accessKey, id.secret = accessKey, secret
@@ -38,6 +47,7 @@ func authenticate(r *http.Request, query url.Values, keys func(string) (string, 
 	}
 	if id.presigned = authorization == ""; id.presigned {
 		_, id.scope, _ = strings.Cut(query.Get("X-Amz-Credential"), "/")
+		id.date = query.Get("X-Amz-Date")
 		return id, nil
 	}
 	for field := range strings.SplitSeq(strings.TrimPrefix(authorization, "AWS4-HMAC-SHA256"), ",") {

@@ -75,7 +75,11 @@ func (c *call) ListBucket(name string, prefix *gofakes3.Prefix, page gofakes3.Li
 
 // CreateBucket implements gofakes3.Backend. As on AWS, creating one's own bucket again is fine in us-east-1 only.
 func (c *call) CreateBucket(name string) error {
-	return c.fail(c.store.CreateBucket(c.ctx, name, c.server.region == "us-east-1"))
+	err := c.store.CreateBucket(c.ctx, name, c.server.region == "us-east-1")
+	if acl, _ := aclOf(c.headers); err == nil && acl != "" {
+		err = c.store.SetBucketACL(c.ctx, name, acl)
+	}
+	return c.fail(err)
 }
 
 // BucketExists implements gofakes3.Backend. For objects the answer is left to the operation itself, which
@@ -203,10 +207,20 @@ func (c *call) DeleteMulti(bucket string, keys ...string) (gofakes3.MultiDeleteR
 	if len(keys) == 0 || len(keys) > 1000 {
 		return result, c.fail(&Error{codeMalformedXML, "A delete request names 1 to 1000 keys."})
 	}
-	if err := c.store.Delete(c.ctx, bucket, keys...); err != nil {
+	permitted := keys[:0:0]
+	for _, key := range keys {
+		if err := c.mayDelete(key, ""); err == nil {
+			permitted = append(permitted, key)
+		} else if isCode(err, codeAccessDenied) {
+			result.Error = append(result.Error, gofakes3.ErrorResult{Key: key, Code: codeAccessDenied, Message: "Access Denied"})
+		} else {
+			return result, c.fail(err)
+		}
+	}
+	if err := c.store.Delete(c.ctx, bucket, permitted...); err != nil {
 		return result, c.fail(err)
 	}
-	for _, key := range keys {
+	for _, key := range permitted {
 		result.Deleted = append(result.Deleted, gofakes3.ObjectID{Key: key})
 	}
 	return result, nil
@@ -331,6 +345,9 @@ func storedHeaders(h http.Header) (headers, metadata map[string]string) {
 	}
 	if len(encodings) > 0 {
 		headers["Content-Encoding"] = strings.Join(encodings, ",")
+	}
+	if acl, err := aclOf(h); err == nil && acl != "" { // checkHeaders has refused wrong ones
+		headers[aclHeader] = acl
 	}
 	for name, values := range h {
 		if rest, ok := strings.CutPrefix(name, "X-Amz-Meta-"); ok {

@@ -41,8 +41,8 @@ func (c *call) openBody(id identity, op operation) error {
 		}
 		chunks := newChunkReader(c.r.Body)
 		if payload != "STREAMING-UNSIGNED-PAYLOAD-TRAILER" {
-			if id.presigned {
-				return &Error{codeInvalidRequest, "A presigned request cannot have a signed chunked body."}
+			if id.presigned || id.version != 4 {
+				return &Error{codeInvalidRequest, "Only a request that is signed with Version 4 in its headers can have a signed chunked body."}
 			}
 			chunks.signer = newChunkSigner(id)
 		}
@@ -58,7 +58,7 @@ func (c *call) openBody(id identity, op operation) error {
 		b.Reader = chunks
 	case "UNSIGNED-PAYLOAD":
 	case "":
-		if !id.presigned {
+		if !id.presigned && id.version == 4 {
 			// The signature was checked over the hash of the empty body, so that is what it covers.
 			b.SHA256, _ = hex.DecodeString(emptySHA256)
 		}

@@ -131,6 +131,7 @@ func FuzzAuthenticate(f *testing.F) {
 	f.Add("AWS4-HMAC-SHA256 Credential=mlflow-key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00", "")
 	f.Add("", "X-Amz-Signature=00&X-Amz-Credential=mlflow-key/20260101/us-east-1/s3/aws4_request&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=host&X-Amz-Date=20260101T000000Z")
 	f.Add("AWS a:b", "")
+	f.Add("", "AWSAccessKeyId=mlflow-key&Expires=99999999999&Signature=AAAAAAAAAAAAAAAAAAAAAAAAAAA%3D&versionId=x")
 	f.Fuzz(func(t *testing.T, header, query string) {
 		r := httptest.NewRequest(http.MethodGet, "/mlflow/k", nil)
 		r.URL.RawQuery = query
@@ -138,7 +139,7 @@ func FuzzAuthenticate(f *testing.F) {
 			r.Header.Set("Authorization", header)
 		}
 		q, _ := url.ParseQuery(query)
-		if _, err := authenticate(r, q, func(string) (string, bool) { return "unguessable 7f1c", true }); err == nil {
+		if id, err := authenticate(r, q, "", func(string) (string, bool) { return "unguessable 7f1c", true }); err == nil && (!id.anonymous() || header != "") {
 			t.Errorf("%q %q passed", header, query)
 		}
 	})

@@ -62,6 +62,9 @@ func (c *call) copyObject() error {
 	default:
 		return &Error{codeInvalidArgument, "Unknown metadata directive " + directive + ": use COPY or REPLACE."}
 	}
+	if o.ACL, err = aclOf(c.r.Header); err != nil {
+		return err
+	}
 	info, err := c.store.Copy(c.ctx, bucket, key, c.bucket, c.key, o)
 	if err != nil {
 		return err

@@ -166,36 +166,4 @@ func (c *call) getLocation() error {
 	return c.writeXML(doc)
 }
 
-// getACL answers for every bucket and object that its owner may do everything: which is so, since others cannot sign.
-func (c *call) getACL() error {
-	if c.key == "" {
-		if ok, err := c.store.BucketExists(c.ctx, c.bucket); err != nil {
-			return err
-		} else if !ok {
-			return noSuchBucket(c.bucket)
-		}
-	} else if _, err := c.store.Stat(c.ctx, c.bucket, c.key); err != nil {
-		return err
-	}
-	type grantee struct {
-		Xsi  string `xml:"xmlns:xsi,attr"`
-		Type string `xml:"xsi:type,attr"`
-		ownerXML
-	}
-	type grant struct {
-		Grantee    grantee
-		Permission string
-	}
-	owner := ownerXML{ownerID, ownerName}
-	return c.writeXML(struct {
-		XMLName xml.Name `xml:"AccessControlPolicy"`
-		Xmlns   string   `xml:"xmlns,attr"`
-		Owner   ownerXML
-		List    []grant `xml:"AccessControlList>Grant"`
-	}{
-		Xmlns: s3Namespace, Owner: owner,
-		List: []grant{{grantee{"http://www.w3.org/2001/XMLSchema-instance", "CanonicalUser", owner}, "FULL_CONTROL"}},
-	})
-}
-
 func formatTime(t time.Time) string { return t.UTC().Format(s3Time) }

@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -45,7 +46,6 @@ func operations() []operation {
 		{method: http.MethodGet, scope: onBucket, resource: "location", serve: (*call).getLocation},
 		{method: http.MethodGet, scope: onBucket, resource: "uploads", params: "prefix key-marker upload-id-marker max-uploads"},
 		{method: http.MethodGet, scope: onBucket, resource: "versioning"},
-		{method: http.MethodGet, scope: onBucket, resource: "acl", serve: (*call).getACL},
 		{method: http.MethodGet, scope: onBucket, params: listParams, serve: (*call).listObjects},
 		{method: http.MethodHead, scope: onBucket},
 		{method: http.MethodPut, scope: onBucket},
@@ -53,7 +53,6 @@ func operations() []operation {
 		{method: http.MethodPost, scope: onBucket, resource: "delete"},
 
 		{method: http.MethodGet, scope: onObject, resource: "uploadId", params: "part-number-marker max-parts"},
-		{method: http.MethodGet, scope: onObject, resource: "acl", params: "versionId", serve: (*call).getACL},
 		{method: http.MethodGet, scope: onObject, params: responseParams + " versionId"},
 		{method: http.MethodHead, scope: onObject, params: responseParams + " versionId"},
 		{method: http.MethodPut, scope: onObject, resource: "uploadId", params: "partNumber", copy: true, serve: (*call).copyPart},
@@ -67,7 +66,7 @@ func operations() []operation {
 	}
 }
 
-var served = operations()
+var served = slices.Concat(accessOperations(), operations())
 
 // operation finds the row of the request.
 func (c *call) operation() (operation, error) {
@@ -139,16 +138,17 @@ func (c *call) checkHeaders() error {
 		value := values[0]
 		refused := false
 		switch {
-		case name == "X-Amz-Acl":
-			refused = value != "private" && value != "bucket-owner-full-control" && value != "bucket-owner-read"
+		case name == aclHeader || grantHeaders[name] != "":
+			if _, err := aclOf(c.r.Header); err != nil {
+				return err
+			}
 		case name == "X-Amz-Tagging-Directive":
 			refused = value != "COPY"
 		case name == "X-Amz-Tagging", name == "X-Amz-Website-Redirect-Location", name == "X-Amz-Write-Offset-Bytes",
 			name == "X-Amz-Bucket-Object-Lock-Enabled" && !strings.EqualFold(value, "false"),
 			strings.HasPrefix(name, "X-Amz-Server-Side-Encryption"),
 			strings.HasPrefix(name, "X-Amz-Copy-Source-Server-Side-Encryption"),
-			strings.HasPrefix(name, "X-Amz-Object-Lock-"),
-			strings.HasPrefix(name, "X-Amz-Grant-"):
+			strings.HasPrefix(name, "X-Amz-Object-Lock-"):
 			refused = true
 		}
 		if refused {

@@ -73,7 +73,7 @@ func (p *reply) finish() {
 		p.WriteHeader(http.StatusOK)
 		return
 	}
-	err := p.call.err
+	err := p.call.hideMissing(p.call.err)
 	if err == nil {
 		var doc struct{ Code, Message string }
 		if xml.Unmarshal(p.body.Bytes(), &doc) == nil && doc.Code != "" {
@@ -96,15 +96,18 @@ func (p *reply) finish() {
 // decorate sets the headers of a good answer.
 func (p *reply) decorate() {
 	p.clean()
-	p.Header().Set("X-Amz-Request-Id", p.call.id)
+	p.Header().Set("X-Amz-Request-Id", p.call.requestID)
 	p.objectHeaders()
 }
 
 // clean removes headers of gofakes3's that are not true here.
 func (p *reply) clean() {
 	h := p.Header()
-	for _, name := range []string{"Access-Control-Allow-Origin", "X-Amz-Delete-Marker", "X-Amz-Id-2"} {
+	for _, name := range []string{"Access-Control-Allow-Origin", "X-Amz-Delete-Marker", "X-Amz-Id-2", aclHeader} {
 		h.Del(name)
+	}
+	if p.call.page != "" {
+		p.call.pageRule.write(h, p.call.page)
 	}
 	h.Set("Server", "prinzbox")
 }

@@ -78,6 +78,8 @@ type Store struct {
 	epoch string
 	pins  pins
 	rows  rowCache
+	// settings are those of buckets.
+	settings settingsCache
 
 	generation atomic.Uint64
 	stop       context.CancelFunc
