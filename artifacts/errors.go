@@ -71,6 +71,8 @@ const (
 	codeNotModified        = "NotModified"
 	codePreconditionFailed = "PreconditionFailed"
 	codeSHA256Mismatch     = "XAmzContentSHA256Mismatch"
+	// codeRemoteUnavailable is our own: another store or server does not answer, or fails.
+	codeRemoteUnavailable  = "RemoteUnavailable"
 	codeSignature          = "SignatureDoesNotMatch"
 )
 
@@ -89,11 +91,15 @@ var statuses = map[string]int{
 	codeNotImplemented:     http.StatusNotImplemented,
 	codeNotModified:        http.StatusNotModified,
 	codePreconditionFailed: http.StatusPreconditionFailed,
+	codeRemoteUnavailable:  http.StatusServiceUnavailable,
 	codeSignature:          http.StatusForbidden,
 	"InvalidAccessKeyId":   http.StatusForbidden,
 	"RequestTimeTooSkewed": http.StatusForbidden,
 	"AccessForbidden":      http.StatusForbidden,
 	"InsufficientStorage":  http.StatusInsufficientStorage,
+
+	"NoSuchBucketPolicy":      http.StatusNotFound,
+	"NoSuchCORSConfiguration": http.StatusNotFound,
 }
 
 func noSuchBucket(bucket string) *Error {

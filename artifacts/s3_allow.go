@@ -36,10 +36,10 @@ type want struct {
 func (c *call) wants(op operation) []want {
 	query := url.Values(c.query)
 	first := want{S3Write, actionOf(op, query.Get("versionId") != ""), c.bucket, c.key}
-	switch c.r.Method {
+	switch op.method {
 	case http.MethodGet, http.MethodHead:
 		first.do = S3Read
-		if c.r.Method == http.MethodGet && (op.scope == onService || op.scope == onBucket && bucketResources[op.resource] == "") {
+		if op.method == http.MethodGet && (op.scope == onService || op.scope == onBucket && bucketResources[op.resource] == "") {
 			first.do, first.key = S3List, query.Get("prefix")
 		}
 	case http.MethodDelete:
@@ -65,7 +65,7 @@ func (c *call) wants(op operation) []want {
 		}
 		list = append(list, want{S3Read, action, bucket, key})
 	}
-	if op.scope == onObject && op.resource == "" && c.r.Method == http.MethodPut || op.resource == "uploads" && c.r.Method == http.MethodPost {
+	if op.scope == onObject && op.resource == "" && op.method == http.MethodPut || op.resource == "uploads" && op.method == http.MethodPost {
 		if acl := h.Get("X-Amz-Acl"); acl != "" && acl != aclPrivate || grantHeader(h) {
 			do := S3Manage
 			if acl == "bucket-owner-full-control" || acl == "bucket-owner-read" {
