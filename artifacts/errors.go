@@ -72,8 +72,8 @@ const (
 	codePreconditionFailed = "PreconditionFailed"
 	codeSHA256Mismatch     = "XAmzContentSHA256Mismatch"
 	// codeRemoteUnavailable is our own: another store or server does not answer, or fails.
-	codeRemoteUnavailable  = "RemoteUnavailable"
-	codeSignature          = "SignatureDoesNotMatch"
+	codeRemoteUnavailable = "RemoteUnavailable"
+	codeSignature         = "SignatureDoesNotMatch"
 )
 
 // statuses holds the codes whose status is not 400.
