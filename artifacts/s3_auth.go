@@ -29,7 +29,7 @@ func authenticate(r *http.Request, query url.Values, hostBucket string, keys fun
 	switch {
 	case isV2(authorization, query):
 		id, err := authenticateV2(r, query, hostBucket, keys, time.Now())
-		for _, name := range []string{"AWSAccessKeyId", "Signature", "Expires", "x-amz-security-token"} {
+		for _, name := range []string{"AWSAccessKeyId", "Signature", "Expires"} {
 			query.Del(name)
 		}
 		return id, err

@@ -52,6 +52,7 @@ func authenticateV2(r *http.Request, query url.Values, hostBucket string, keys f
 		}
 	} else {
 		id.presigned = true
+		liftHeaders(r.Header, query)
 		id.accessKey, signature, date = query.Get("AWSAccessKeyId"), query.Get("Signature"), query.Get("Expires")
 		if signature == "" || date == "" {
 			return id, &Error{codeAccessDenied, "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"}
@@ -77,6 +78,19 @@ func authenticateV2(r *http.Request, query url.Values, hostBucket string, keys f
 	return id, nil
 }
 
+// liftHeaders makes headers of those that stand in the query: botocore puts there what it signed as headers, the token of a session too. A
+// header that was sent counts more; the signature is over the headers either way.
+func liftHeaders(h http.Header, query url.Values) {
+	for name, values := range query {
+		if lower := strings.ToLower(name); lower == name && (strings.HasPrefix(name, "x-amz-") || name == "content-type" || name == "content-md5") {
+			if key := http.CanonicalHeaderKey(name); h.Get(key) == "" {
+				h[key] = values
+			}
+			delete(query, name)
+		}
+	}
+}
+
 // signatureV2 is the HMAC-SHA1 of the method, four headers, the x-amz- headers, and the resource with its signed parameters.
 func signatureV2(r *http.Request, query url.Values, hostBucket, secret, date string) []byte {
 	h := hmac.New(sha1.New, []byte(secret))
@@ -91,10 +105,6 @@ func signatureV2(r *http.Request, query url.Values, hostBucket, secret, date str
 			}
 			headers[name] = strings.Join(trimmed, ",")
 		}
-	}
-	// A session's token stands in the query of a presigned URL, and is signed as the header that it replaces.
-	if token := query.Get("x-amz-security-token"); token != "" {
-		headers["x-amz-security-token"] = token
 	}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		_, _ = h.Write([]byte(name + ":" + headers[name] + "\n"))

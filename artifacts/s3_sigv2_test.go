@@ -80,6 +80,24 @@ func TestS3SignatureV2(t *testing.T) {
 			t.Errorf("%s: %d %s; want %d %s", c.name, a.status, a.body, c.status, c.text)
 		}
 	}
+	// botocore puts what it signed as headers into the query.
+	for _, headers := range [][]string{{"Content-Type", "text/q", "X-Amz-Meta-A", "1"}, nil, {"X-Amz-Meta-A", "2"}} {
+		h := hmac.New(sha1.New, []byte(secretKey))
+		_, _ = fmt.Fprintf(h, "PUT\n\ntext/q\n%d\nx-amz-meta-a:1\n/mlflow/lifted", soon.Unix()) // a hash takes all
+		r := s.request("PUT", fmt.Sprintf("/mlflow/lifted?content-type=text%%2Fq&x-amz-meta-a=1&AWSAccessKeyId=%s&Expires=%d&Signature=%s", accessKey, soon.Unix(),
+			url.QueryEscape(base64.StdEncoding.EncodeToString(h.Sum(nil)))), []byte("lifted"), headers...)
+		r.Header.Del("X-Amz-Content-Sha256")
+		want := 200
+		if len(headers) == 2 {
+			want = 403
+		}
+		if a := s.send(r); a.status != want {
+			t.Errorf("%q: %+v", headers, a)
+		}
+	}
+	if a := s.want(200, "lifted", "GET", "/mlflow/lifted", nil); a.header.Get("Content-Type") != "text/q" || a.header.Get("X-Amz-Meta-A") != "1" {
+		t.Error(a.header)
+	}
 	// PUT, with a type that the signature covers, and the whole body.
 	put := s.request("PUT", presignV2(secretKey, "PUT", "/mlflow/new", "/mlflow/new", soon, ""), []byte("put"))
 	put.Header.Del("X-Amz-Content-Sha256")

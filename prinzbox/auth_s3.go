@@ -9,10 +9,13 @@ import (
 	"github.com/prinzbox/prinzbox/registry/rest"
 )
 
-// s3Secret is the secret of an access key: the environment's own, or, where passwords are asked for, that of the user of that name.
+// s3Secret is the secret of an access key: the environment's own, one of its further keys, or, where passwords are asked for, that of the user of that name.
 func (e *Env) s3Secret(accessKey string) (string, bool) {
 	if accessKey == e.cfg.AccessKey {
 		return e.cfg.SecretKey, true
+	}
+	if k, ok := e.s3Keys[accessKey]; ok {
+		return k.Secret, true
 	}
 	if e.auth == nil {
 		return "", false
@@ -25,10 +28,16 @@ func (e *Env) s3Secret(accessKey string) (string, bool) {
 }
 
 // s3Allow judges an S3 request of a user. What lies below the artifact root belongs to experiments; the rest is judged by the default
-// permission. The environment's own key may do everything.
+// permission. The environment's own key may do everything, other keys of the store what they are for.
 func (e *Env) s3Allow(ctx context.Context, accessKey string, do artifacts.S3Action, bucket, key string) bool {
-	if accessKey == e.cfg.AccessKey || e.auth == nil {
+	if accessKey == e.cfg.AccessKey {
 		return true
+	}
+	if k, ok := e.s3Keys[accessKey]; ok {
+		return !k.ReadOnly || do == artifacts.S3Read || do == artifacts.S3List
+	}
+	if e.auth == nil {
+		return false
 	}
 	who, err := e.auth.Access(ctx, accessKey)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -99,6 +100,7 @@ type settings struct {
 	durability string
 	logLevel   string
 	readyFile  string
+	tls        string
 }
 
 // environment twins of flags: PRINZBOX_<FLAG>, and these names of MLflow and MinIO.
@@ -141,6 +143,10 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.AccessKey, "access-key", d.AccessKey, "S3 access key")
 	f.StringVar(&c.SecretKey, "secret-key", d.SecretKey, "S3 secret key")
 	f.StringVar(&c.Region, "region", d.Region, "S3 region")
+	f.Var(s3KeyFlag{&c.S3Keys}, "s3-key", "one more S3 key, as `access:secret`, or access:secret:ro for one that only reads; may be given again")
+	f.StringVar(&s.tls, "tls", "", "`self-signed` makes a certificate in the data folder, and everything https")
+	f.StringVar(&c.TLS.CertFile, "tls-cert", "", "`file` of the certificate (PEM) for https, with --tls-key")
+	f.StringVar(&c.TLS.KeyFile, "tls-key", "", "`file` of the certificate's key (PEM)")
 	f.StringVar(&s.durability, "durability", "", "what a write survives: normal (kill -9), full (power cut too), off; default normal, or off with --ephemeral")
 	f.StringVar(&s.readyFile, "ready-file", "", "write the ready line into this `file` too, once everything answers")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -180,12 +186,24 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 		return c, usageError{errors.New("--data: name a folder, or use --ephemeral to keep nothing")}
 	}
 	if u, err := url.Parse(c.S3PublicURL); c.S3PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "") {
-		return c, usageError{fmt.Errorf("--s3-public-url %s: write http://HOST:PORT", c.S3PublicURL)}
+		return c, usageError{fmt.Errorf("--s3-public-url %s: write http://HOST:PORT or https://HOST:PORT", c.S3PublicURL)}
 	}
 	switch c.Durability = sqldb.Durability(s.durability); c.Durability {
 	case "", sqldb.DurabilityNormal, sqldb.DurabilityFull, sqldb.DurabilityOff:
 	default:
 		return c, usageError{fmt.Errorf("--durability %s: use normal, full or off", s.durability)}
+	}
+	switch s.tls {
+	case "", "self-signed":
+		c.TLS.SelfSigned = s.tls != ""
+	default:
+		return c, usageError{fmt.Errorf("--tls %s: use self-signed, or --tls-cert and --tls-key for a certificate of yours", s.tls)}
+	}
+	if err := c.TLS.check(); err != nil {
+		return c, usageError{err}
+	}
+	if _, err := c.withDefaults().s3Keys(); err != nil {
+		return c, usageError{err}
 	}
 	if c.Auth.AppName == "" {
 		c.Auth.AdminPassword = "" // MLFLOW_AUTH_ADMIN_PASSWORD may stand in an environment for other servers
@@ -296,6 +314,10 @@ func announce(cmd *cobra.Command, env *Env, readyFile string, human bool, took t
 	if env.madeUp {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "prinzbox: user %s, password %s (made up, shown this once; change it with users/update-password)\n", r.TrackingUsername, r.TrackingPassword)
 	}
+	if r.CABundle != "" {
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "prinzbox: https with a certificate of its own; for clients to trust it ('prinzbox env' prints this too):\n"+
+			"  export AWS_CA_BUNDLE=%[1]s REQUESTS_CA_BUNDLE=%[1]s MLFLOW_TRACKING_SERVER_CERT_PATH=%[1]s\n", shellQuote(r.CABundle))
+	}
 	if human {
 		kept := "nothing is kept"
 		if r.DataDir != nil {
@@ -360,6 +382,9 @@ When none runs there, it prints what 'prinzbox serve' with the same flags would 
 				return errors.New("nothing runs in the data folder, so a free port (0) is not known yet")
 			}
 			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "prinzbox: nothing runs in %s; these are the settings of 'prinzbox serve' with these flags\n", c.Data)
+			if abs, err := filepath.Abs(c.Data); err == nil && c.Data != "" {
+				c.Data = abs
+			}
 			r = c.withDefaults().ready()
 			r.Ready, r.PID = false, 0
 		}

@@ -62,6 +62,10 @@ type Config struct {
 	Durability sqldb.Durability
 	// Bucket is made at start. AccessKey and SecretKey open the S3 store. Empty means the defaults above.
 	Bucket, AccessKey, SecretKey, Region string
+	// S3Keys are more keys of the S3 store.
+	S3Keys []S3Key
+	// TLS makes everything https; the zero value is plain http.
+	TLS TLS
 	// MaxBody is the largest JSON body of a call in bytes; 0 means 32 MiB. Artifacts and S3 objects are not bounded by it.
 	MaxBody int64
 
@@ -148,6 +152,7 @@ type Ready struct {
 	S3Endpoint  string   `json:"s3_endpoint"`
 	StaticURL   string   `json:"static_url"`
 	MLflowUIURL string   `json:"mlflow_ui_url,omitempty"` // of MLflow's own UI, where it is served
+	CABundle    string   `json:"ca_bundle,omitempty"`     // file to trust with --tls self-signed: PEM, this machine's roots and the environment's
 	Bucket      string   `json:"bucket"`
 	AccessKey   string   `json:"access_key"`
 	SecretKey   string   `json:"secret_key"`
@@ -163,7 +168,9 @@ type Ready struct {
 
 // ready is what the configuration tells by itself.
 func (c Config) ready() Ready {
-	at := func(port int) string { return "http://" + net.JoinHostPort(reachable(c.Host), strconv.Itoa(port)) }
+	at := func(port int) string {
+		return c.TLS.scheme() + "://" + net.JoinHostPort(reachable(c.Host), strconv.Itoa(port))
+	}
 	r := Ready{
 		Ready: true, Version: Version, PID: os.Getpid(), TrackingURI: at(c.Port), GUIURL: at(c.Port) + "/", S3Endpoint: at(c.S3Port), StaticURL: at(c.StaticPort),
 		Bucket: c.Bucket, AccessKey: c.AccessKey, SecretKey: c.SecretKey, Region: c.Region, Seeded: []string{},
@@ -173,6 +180,9 @@ func (c Config) ready() Ready {
 	}
 	if c.Auth.AppName != "" {
 		r.TrackingUsername, r.TrackingPassword = c.Auth.AdminUsername, c.Auth.AdminPassword
+	}
+	if c.TLS.SelfSigned && c.Data != "" {
+		r.CABundle = caBundle(c.Data)
 	}
 	if c.MLflowUI != "" {
 		r.MLflowUIURL = r.TrackingURI + mlflowUIPath + "/"
@@ -208,6 +218,9 @@ func (r Ready) Env() []Variable {
 		{"AWS_ENDPOINT_URL_S3", r.S3Endpoint},
 		{"PRINZBOX_STATIC_URL", r.StaticURL},
 		{"PRINZBOX_BUCKET", r.Bucket},
+	}
+	if r.CABundle != "" {
+		vars = append(vars, Variable{"AWS_CA_BUNDLE", r.CABundle}, Variable{"REQUESTS_CA_BUNDLE", r.CABundle}, Variable{"MLFLOW_TRACKING_SERVER_CERT_PATH", r.CABundle})
 	}
 	if r.TrackingUsername != "" {
 		vars = append(vars, Variable{"MLFLOW_TRACKING_USERNAME", r.TrackingUsername})

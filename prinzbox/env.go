@@ -3,10 +3,13 @@ package prinzbox
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +38,9 @@ type Env struct {
 	auth   *registry.Auth
 	madeUp bool
 	ready  Ready
+	// s3Keys are the keys beside the environment's own; tls is nil for plain http.
+	s3Keys map[string]S3Key
+	tls    *tls.Config
 
 	listeners []net.Listener
 	servers   []*http.Server
@@ -48,6 +54,12 @@ type Env struct {
 func Open(ctx context.Context, c Config) (env *Env, err error) {
 	e := &Env{cfg: c.withDefaults(), started: time.Now()}
 	if err = e.cfg.Auth.check(); err != nil {
+		return nil, err
+	}
+	if err = e.cfg.TLS.check(); err != nil {
+		return nil, err
+	}
+	if e.s3Keys, err = e.cfg.s3Keys(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -66,6 +78,9 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 			return nil, err
 		}
 	}
+	if e.tls, err = e.openTLS(); err != nil {
+		return nil, err
+	}
 	// Ports first: the likeliest trouble, and cheap to find.
 	if err = e.listen(ctx); err != nil {
 		return nil, err
@@ -77,6 +92,9 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 		return nil, err
 	}
 	e.ready = e.cfg.ready()
+	if e.cfg.TLS.SelfSigned {
+		e.ready.CABundle = caBundle(e.dir.path)
+	}
 	e.scoring = serving.New(serving.Config{
 		Catalog: catalog{e.store}, Objects: modelFiles{e.files}, Log: e.cfg.Log, MaxBody: e.cfg.MaxBody, Version: MLflowVersion,
 	})
@@ -226,10 +244,17 @@ func (e *Env) serve() {
 		{"static", http.HandlerFunc(serveStatic)},
 	}
 	for i, l := range e.listeners {
-		s := &http.Server{Handler: e.chain(handlers[i].name, handlers[i].handler), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 10 * time.Minute}
+		s := &http.Server{
+			Handler: e.chain(handlers[i].name, handlers[i].handler), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 10 * time.Minute,
+			TLSConfig: e.tls, ErrorLog: slog.NewLogLogger(e.cfg.Log.Handler(), slog.LevelWarn),
+		}
 		e.servers = append(e.servers, s)
 		e.serving.Go(func() {
-			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			serve := s.Serve
+			if e.tls != nil {
+				serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
+			}
+			if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 				e.cfg.Log.Error("listener ended", "address", l.Addr().String(), "error", err)
 			}
 		})
@@ -293,13 +318,13 @@ func (e *Env) Store() *registry.Store { return e.store }
 func (e *Env) Objects() *artifacts.Store { return e.blobs }
 
 func (e *Env) s3Handler() http.Handler {
-	allow := e.s3Allow
-	if e.auth == nil {
-		allow = nil
+	hosts := []string{"localhost", e.cfg.Host}
+	if u, err := url.Parse(e.cfg.S3PublicURL); err == nil && u.Hostname() != "" {
+		hosts = append(hosts, u.Hostname())
 	}
 	return artifacts.NewS3(e.blobs, artifacts.S3Config{
-		Keys: e.s3Secret, Allow: allow,
-		Region: e.cfg.Region, Hosts: []string{"localhost", e.cfg.Host}, Log: e.cfg.Log,
+		Keys: e.s3Secret, Allow: e.s3Allow, Origins: e.s3Origin,
+		Region: e.cfg.Region, Hosts: hosts, Log: e.cfg.Log,
 	})
 }
 

@@ -51,7 +51,7 @@ func (e *Env) mainHandler() http.Handler {
 			gui.ServeHTTP(c.Writer, c.Request)
 		}
 	})
-	own := guard{hosts: e.cfg.AllowedHosts, origins: e.cfg.AllowedOrigins, own: hostName(e.cfg.Host)}
+	own := e.guard()
 	var all http.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		// Scoring first: a model may have any name, and its routes are known by how they end.
 		if !isAPI(req.URL.Path) && !isModelPage(req) && e.scoring.Match(req) {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -16,6 +17,23 @@ type guard struct {
 	hosts   []string // names and patterns, beside loopback, private addresses and the address that is listened on
 	origins []string
 	own     string
+}
+
+func (e *Env) guard() guard {
+	return guard{hosts: e.cfg.AllowedHosts, origins: e.cfg.AllowedOrigins, own: hostName(e.cfg.Host)}
+}
+
+// s3Origin tells whether a page may call the S3 store. Where a bucket has no CORS rules, those pages may that may call the main port,
+// and the GUI itself; where it has some (ruled), they say who else than the GUI and the origins that were named to this server.
+func (e *Env) s3Origin(origin, host string, ruled bool) bool {
+	if u, err := url.Parse(origin); err == nil && hostName(u.Host) == hostName(host) && u.Port() == strconv.Itoa(e.cfg.Port) {
+		return true
+	}
+	g := e.guard()
+	if ruled {
+		return slices.ContainsFunc(g.origins, func(pattern string) bool { return matches(pattern, origin) })
+	}
+	return g.allowsOrigin(origin, host)
 }
 
 func (g guard) wrap(next http.Handler) http.Handler {
