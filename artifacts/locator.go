@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"path"
@@ -16,10 +17,14 @@ const proxyPath = "/mlflow-artifacts/artifacts"
 type Locator struct {
 	// Store holds what s3: URIs name.
 	Store *Store
+	// Remote holds what s3: URIs name whose bucket is not in Store; nil: there is no other store.
+	Remote *Remote
 	// Proxy holds what mlflow-artifacts: URIs name.
 	Proxy Repo
 	// OwnHost tells whether HOST or HOST:PORT is this server, in mlflow-artifacts:// and http:// URIs. nil: none is.
 	OwnHost func(host string) bool
+	// Proxies holds what such URIs name on other servers. nil: nothing.
+	Proxies *Proxies
 	// AllowLocal permits file: URIs and absolute paths. nil: none are.
 	AllowLocal func(dir string) bool
 }
@@ -36,8 +41,8 @@ func (e *ForeignURIError) Error() string {
 // Locate returns the repository of a URI and the path within. Understood are
 //
 //	s3://BUCKET/PATH
-//	mlflow-artifacts:/PATH, mlflow-artifacts://HOST:PORT/PATH of this server
-//	http(s)://HOST/api/2.0/mlflow-artifacts/artifacts/PATH of this server
+//	mlflow-artifacts:/PATH, mlflow-artifacts://HOST:PORT/PATH of this server or an allowed one
+//	http(s)://HOST/api/2.0/mlflow-artifacts/artifacts/PATH of this server or an allowed one
 //	file:///PATH, /PATH
 //
 // Errors: *ForeignURIError, and ErrInvalidPath for one that leads out of its repository.
@@ -58,21 +63,39 @@ func (l *Locator) Locate(uri string) (Repo, string, error) {
 			return foreign("it names no bucket: write s3://BUCKET/PATH")
 		}
 		p, err := cleanURIPath(uri, u)
-		return NewBucketRepo(l.Store, u.Host, ""), p, err
+		if err != nil || l.Remote == nil {
+			return NewBucketRepo(l.Store, u.Host, ""), p, err
+		}
+		if own, err := l.Store.BucketExists(context.Background(), u.Host); err != nil || own {
+			return NewBucketRepo(l.Store, u.Host, ""), p, err
+		}
+		return l.Remote.Repo(u.Host, ""), p, nil
 	case "mlflow-artifacts":
-		if u.Host != "" && !l.own(u.Host) {
-			return foreign("%s is another server", u.Host)
-		}
 		p, err := cleanURIPath(uri, u)
-		return l.Proxy, p, err
-	case "http", "https":
-		_, rest, ok := strings.Cut(u.Path, "/2.0"+proxyPath)
-		if !ok || !l.own(u.Host) || rest != "" && rest[0] != '/' {
-			return foreign("it is not below this server's artifact proxy")
+		if err != nil || u.Host == "" || l.own(u.Host) {
+			return l.Proxy, p, err
 		}
+		scheme, ok := l.Proxies.find("", u.Host)
+		if !ok {
+			return foreign(notAllowed, u.Host, u.Host)
+		}
+		return l.Proxies.repo(&url.URL{Scheme: scheme, User: u.User, Host: u.Host, Path: "/api/2.0/mlflow-artifacts"}), p, nil
+	case "http", "https":
+		before, rest, ok := strings.Cut(u.Path, "/2.0"+proxyPath)
+		if !ok || rest != "" && rest[0] != '/' {
+			return foreign("it is not below an artifact proxy: write http(s)://HOST/api/2.0/mlflow-artifacts/artifacts/PATH")
+		}
+		base := *u
+		base.Path, base.RawPath, base.RawQuery, base.Fragment = before+"/2.0/mlflow-artifacts", "", "", ""
 		u.Path = rest
 		p, err := cleanURIPath(uri, u)
-		return l.Proxy, p, err
+		if err != nil || l.own(u.Host) {
+			return l.Proxy, p, err
+		}
+		if _, ok := l.Proxies.find(u.Scheme, u.Host); !ok {
+			return foreign(notAllowed, u.Host, u.Host)
+		}
+		return l.Proxies.repo(&base), p, nil
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
 			return foreign("%s is another machine", u.Host)
@@ -83,7 +106,19 @@ func (l *Locator) Locate(uri string) (Repo, string, error) {
 		}
 		return l.local(uri, p)
 	}
-	return foreign("the scheme %s is not supported; use s3, mlflow-artifacts or file", u.Scheme)
+	if instead := instead[u.Scheme]; instead != "" {
+		return foreign("the scheme %s (%s) is not supported; copy the files to S3, or have the MLflow server that can read them serve them by its artifact proxy", u.Scheme, instead)
+	}
+	return foreign("the scheme %s is not supported; use s3, mlflow-artifacts, http(s) of an artifact proxy, or file", u.Scheme)
+}
+
+// notAllowed is told of other servers.
+const notAllowed = "%s is another server; its owner can let this one read from there with --allow-artifact-hosts %s"
+
+// instead names the stores that MLflow knows and we do not, by their scheme.
+var instead = map[string]string{
+	"gs": "Google Cloud Storage", "wasb": "Azure Blob Storage", "wasbs": "Azure Blob Storage", "abfs": "Azure Data Lake", "abfss": "Azure Data Lake",
+	"dbfs": "Databricks", "hdfs": "HDFS", "viewfs": "HDFS", "ftp": "FTP", "sftp": "SFTP", "r2": "Cloudflare R2", "b2": "Backblaze B2", "oss": "Aliyun OSS",
 }
 
 func (l *Locator) own(host string) bool { return l.OwnHost != nil && l.OwnHost(host) }

@@ -160,6 +160,8 @@ func (s *FileServer) ServeFile(w http.ResponseWriter, r *http.Request, repo Repo
 func (s *FileServer) error(w http.ResponseWriter, r *http.Request, name string, err error) {
 	var e *Error
 	switch {
+	case isCode(err, codeNoSuchBucket) && errors.As(err, &e):
+		s.fail(w, http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", e.Message)
 	case errors.Is(err, ErrNotFound):
 		s.fail(w, http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "No such artifact: '"+name+"'")
 	case errors.Is(err, ErrIsDirectory):
@@ -167,11 +169,7 @@ func (s *FileServer) error(w http.ResponseWriter, r *http.Request, name string, 
 	case errors.Is(err, ErrInvalidPath):
 		s.fail(w, http.StatusBadRequest, "INVALID_PARAMETER_VALUE", "Invalid path: "+err.Error())
 	case errors.As(err, &e):
-		code := "INVALID_PARAMETER_VALUE"
-		if e.HTTPStatus() >= 500 {
-			code = "INTERNAL_ERROR"
-		}
-		s.fail(w, e.HTTPStatus(), code, e.Message)
+		s.fail(w, e.HTTPStatus(), mlflowCode(e), e.Message)
 	case errors.Is(err, context.Canceled), errors.Is(err, io.ErrClosedPipe):
 		// Nobody is left to read an answer.
 		panic(http.ErrAbortHandler)
@@ -179,6 +177,19 @@ func (s *FileServer) error(w http.ResponseWriter, r *http.Request, name string, 
 		s.log.Error("artifact request failed", "method", r.Method, "path", name, "error", err)
 		s.fail(w, http.StatusInternalServerError, "INTERNAL_ERROR", "The artifact could not be read or stored; the server's log has the details.")
 	}
+}
+
+// mlflowCode is MLflow's code for an error.
+func mlflowCode(e *Error) string {
+	switch status := e.HTTPStatus(); {
+	case status == http.StatusForbidden:
+		return "PERMISSION_DENIED"
+	case status == http.StatusServiceUnavailable:
+		return "TEMPORARILY_UNAVAILABLE"
+	case status >= http.StatusInternalServerError:
+		return "INTERNAL_ERROR"
+	}
+	return "INVALID_PARAMETER_VALUE"
 }
 
 // writeDetail writes an error in FastAPI's shape, which MLflow's proxy routes have for some.

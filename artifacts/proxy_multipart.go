@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,9 +41,49 @@ type Presigned struct {
 // ErrNoPresign means that the files lie where no URL leads.
 var ErrNoPresign = errors.New("presigned URLs are not supported for the current artifact repository")
 
+// direct is a Repo whose files clients can move themselves, by URLs.
+type direct interface {
+	Repo
+	// reachable tells whether the client that sent a request can use such URLs; own says that it can reach this environment's S3 server.
+	reachable(r *http.Request, own bool) bool
+	// signURL makes a URL for one request. The signer is that of the environment's S3 server.
+	signURL(ctx context.Context, s Signer, method, name string, life time.Duration, query url.Values) (string, error)
+	createUpload(ctx context.Context, name string) (id string, err error)
+	completeUpload(ctx context.Context, name, id string, parts []PartInfo) error
+	abortUpload(ctx context.Context, name, id string) error
+}
+
+var _ direct = (*BucketRepo)(nil)
+
+func (b *BucketRepo) reachable(_ *http.Request, own bool) bool { return own }
+
+func (b *BucketRepo) signURL(_ context.Context, s Signer, method, name string, life time.Duration, query url.Values) (string, error) {
+	return s.sign(method, b.bucket, b.prefix+name, life, query)
+}
+
+func (b *BucketRepo) createUpload(ctx context.Context, name string) (string, error) {
+	return b.store.CreateUpload(ctx, b.bucket, b.prefix+name, UploadOptions{Headers: map[string]string{"Content-Type": ContentType(name)}})
+}
+
+func (b *BucketRepo) completeUpload(ctx context.Context, name, id string, parts []PartInfo) error {
+	_, err := b.store.CompleteUpload(ctx, b.bucket, b.prefix+name, id, parts, CompleteOptions{})
+	return err
+}
+
+func (b *BucketRepo) abortUpload(ctx context.Context, name, id string) error {
+	return b.store.AbortUpload(ctx, b.bucket, b.prefix+name, id)
+}
+
+// CanPresign tells whether URLs lead to a repository's files for the client that sent a request; own says that it can reach this
+// environment's S3 server.
+func CanPresign(r *http.Request, repo Repo, own bool) bool {
+	b, ok := repo.(direct)
+	return ok && b.reachable(r, own)
+}
+
 // PresignDownload makes a URL that reads a file. Errors: ErrNoPresign, ErrNotFound, ErrIsDirectory.
 func PresignDownload(r *http.Request, s Signer, repo Repo, name string, life time.Duration) (Presigned, error) {
-	b, ok := repo.(*BucketRepo)
+	b, ok := repo.(direct)
 	if !ok {
 		return Presigned{}, ErrNoPresign
 	}
@@ -52,20 +93,20 @@ func PresignDownload(r *http.Request, s Signer, repo Repo, name string, life tim
 	}
 	defer f.Close() //nolint:errcheck // only its size is wanted
 	query := url.Values{"response-content-disposition": {ContentDisposition(path.Base(name))}}
-	u, err := s.sign(http.MethodGet, b.bucket, b.prefix+name, life, query)
+	u, err := b.signURL(r.Context(), s, http.MethodGet, name, life, query)
 	return Presigned{URL: u, Headers: map[string]string{}, Size: f.Size}, err
 }
 
 // PresignUpload makes a URL that stores a file. Errors: ErrNoPresign, ErrInvalidPath.
-func PresignUpload(s Signer, repo Repo, name string, life time.Duration) (Presigned, error) {
-	b, ok := repo.(*BucketRepo)
+func PresignUpload(ctx context.Context, s Signer, repo Repo, name string, life time.Duration) (Presigned, error) {
+	b, ok := repo.(direct)
 	if !ok {
 		return Presigned{}, ErrNoPresign
 	}
 	if err := checkFilePath(name); err != nil {
 		return Presigned{}, err
 	}
-	u, err := s.sign(http.MethodPut, b.bucket, b.prefix+name, life, nil)
+	u, err := b.signURL(ctx, s, http.MethodPut, name, life, nil)
 	return Presigned{URL: u, Headers: map[string]string{"Content-Type": ContentType(name)}}, err
 }
 
@@ -92,19 +133,23 @@ type uploadedPart struct {
 	ETag   string `json:"etag"`
 }
 
-// bucket is the proxy's repository and the signer, if URLs can lead there.
-func (p *proxy) bucket(r *http.Request) (*BucketRepo, Signer, bool) {
-	b, ok := p.repo.(*BucketRepo)
-	if !ok || p.signer == nil {
+// direct is the proxy's repository and the signer, if URLs can lead there.
+func (p *proxy) direct(r *http.Request) (direct, Signer, bool) {
+	b, ok := p.repo.(direct)
+	if !ok {
 		return nil, Signer{}, false
 	}
-	s, ok := p.signer(r)
-	return b, s, ok
+	var s Signer
+	own := false
+	if p.signer != nil {
+		s, own = p.signer(r)
+	}
+	return b, s, b.reachable(r, own)
 }
 
 // multipart serves /mpu/create/DIR, /mpu/complete/DIR and /mpu/abort/DIR.
 func (p *proxy) multipart(w http.ResponseWriter, r *http.Request, raw string) {
-	b, signer, ok := p.bucket(r)
+	b, signer, ok := p.direct(r)
 	if !ok {
 		p.fail(w, http.StatusNotImplemented, "NOT_IMPLEMENTED", "Multipart upload is not supported for the current artifact repository")
 		return
@@ -125,10 +170,9 @@ func (p *proxy) multipart(w http.ResponseWriter, r *http.Request, raw string) {
 		p.invalid(w, "Missing value for required parameter 'path'. See the API docs for more information about request parameters.")
 		return
 	}
-	key := b.prefix + name
 	switch call {
 	case "create":
-		p.createUpload(w, r, b, signer, key, req)
+		p.createUpload(w, r, b, signer, name, req)
 	case "complete":
 		if len(req.Parts) == 0 {
 			p.invalid(w, "Missing value for required parameter 'parts'. See the API docs for more information about request parameters.")
@@ -138,13 +182,13 @@ func (p *proxy) multipart(w http.ResponseWriter, r *http.Request, raw string) {
 		for i, part := range req.Parts {
 			parts[i] = PartInfo{Number: part.Number, ETag: part.ETag}
 		}
-		if _, err := b.store.CompleteUpload(r.Context(), b.bucket, key, req.UploadID, parts, CompleteOptions{}); err != nil {
+		if err := b.completeUpload(r.Context(), name, req.UploadID, parts); err != nil {
 			p.uploadError(w, r, name, err)
 			return
 		}
 		writeJSON(w, http.StatusOK, struct{}{})
 	case "abort":
-		if err := b.store.AbortUpload(r.Context(), b.bucket, key, req.UploadID); err != nil {
+		if err := b.abortUpload(r.Context(), name, req.UploadID); err != nil {
 			p.uploadError(w, r, name, err)
 			return
 		}
@@ -161,16 +205,16 @@ type credential struct {
 	Headers map[string]string `json:"headers,omitempty"`
 }
 
-func (p *proxy) createUpload(w http.ResponseWriter, r *http.Request, b *BucketRepo, signer Signer, key string, req multipartRequest) {
+func (p *proxy) createUpload(w http.ResponseWriter, r *http.Request, b direct, signer Signer, name string, req multipartRequest) {
 	// A number, or one written as text, as protocol buffers have it.
 	n, err := strconv.Atoi(strings.Trim(string(req.NumParts), `"`))
 	if err != nil || n < 1 || n > maxPartNumber {
 		p.invalid(w, "num_parts must be an integer between 1 and %d; choose larger parts for a larger file.", maxPartNumber)
 		return
 	}
-	id, err := b.store.CreateUpload(r.Context(), b.bucket, key, UploadOptions{Headers: map[string]string{"Content-Type": ContentType(key)}})
+	id, err := b.createUpload(r.Context(), name)
 	if err != nil {
-		p.files.error(w, r, key, err)
+		p.files.error(w, r, name, err)
 		return
 	}
 	answer := struct {
@@ -178,9 +222,9 @@ func (p *proxy) createUpload(w http.ResponseWriter, r *http.Request, b *BucketRe
 		Credentials []credential `json:"credentials"`
 	}{UploadID: id, Credentials: make([]credential, n)}
 	for i := range answer.Credentials {
-		u, err := signer.sign(http.MethodPut, b.bucket, key, partLife, url.Values{"partNumber": {strconv.Itoa(i + 1)}, "uploadId": {id}})
+		u, err := b.signURL(r.Context(), signer, http.MethodPut, name, partLife, url.Values{"partNumber": {strconv.Itoa(i + 1)}, "uploadId": {id}})
 		if err != nil {
-			p.files.error(w, r, key, err)
+			p.files.error(w, r, name, err)
 			return
 		}
 		answer.Credentials[i] = credential{URL: u, Number: i + 1}
@@ -190,7 +234,7 @@ func (p *proxy) createUpload(w http.ResponseWriter, r *http.Request, b *BucketRe
 
 // presigned serves /presigned/FILE.
 func (p *proxy) presigned(w http.ResponseWriter, r *http.Request, raw string) {
-	b, signer, ok := p.bucket(r)
+	b, signer, ok := p.direct(r)
 	if !ok {
 		p.fail(w, http.StatusNotImplemented, "NOT_IMPLEMENTED", "Multipart download is not supported for the current artifact repository")
 		return

@@ -15,9 +15,11 @@ import (
 	"github.com/prinzbox/prinzbox/artifacts"
 )
 
-// repos are the two kinds, each empty.
+// repos are all kinds, each empty.
 func repos(t *testing.T) map[string]artifacts.Repo {
 	return map[string]artifacts.Repo{
+		"remote":    newRemote(t, newS3(t).url).Repo("mlflow", "a/b"),
+		"http":      otherProxy(t, artifacts.NewBucketRepo(newStore(t), "mlflow", "")),
 		"bucket":    artifacts.NewBucketRepo(newStore(t), "mlflow", ""),
 		"prefix":    artifacts.NewBucketRepo(newStore(t), "mlflow", "a/b"),
 		"directory": artifacts.NewDirRepo(filepath.Join(t.TempDir(), "new"), true),
@@ -79,6 +81,9 @@ func TestProxy(t *testing.T) {
 				{"POST", "/artifacts/x", "", "", 405, "~detail", ""},
 				{"GET", "/nonsense", "", "", 404, "~ENDPOINT_NOT_FOUND", ""},
 			} {
+				if name == "remote" && c.status == 501 {
+					continue // TestRemoteMultipart
+				}
 				r, err := http.NewRequest(c.method, srv.URL+c.target, strings.NewReader(c.body))
 				if err != nil {
 					t.Fatal(err)

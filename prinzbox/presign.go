@@ -27,7 +27,7 @@ func (p presigner) signer(r *http.Request) (artifacts.Signer, bool) {
 	if err != nil || port != strconv.Itoa(c.Port) || r.Header.Get("X-Forwarded-Host") != "" {
 		return artifacts.Signer{}, false
 	}
-	s.Endpoint = "http://" + net.JoinHostPort(host, strconv.Itoa(c.S3Port))
+	s.Endpoint = c.TLS.scheme() + "://" + net.JoinHostPort(host, strconv.Itoa(c.S3Port))
 	return s, true
 }
 
@@ -51,7 +51,7 @@ func (p presigner) Presign(r *http.Request, method, location, name string, life 
 	var got artifacts.Presigned
 	var size *int64
 	if method == http.MethodPut {
-		got, err = artifacts.PresignUpload(signer, repo, full, life)
+		got, err = artifacts.PresignUpload(r.Context(), signer, repo, full, life)
 	} else if got, err = artifacts.PresignDownload(r, signer, repo, full, life); err == nil {
 		size = &got.Size
 	}
