@@ -35,7 +35,7 @@ type Model interface {
 	// Signature is the inputs, outputs and params of the model; never nil.
 	Signature() *Signature
 	// Predict scores a table whose columns already fit the signature. Errors about the data are
-	// *sklearn.InputError.
+	// *frame.PredictError.
 	Predict(ctx context.Context, table *frame.Frame) (*frame.Result, error)
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/prinzbox/prinzbox/registry"
 	"github.com/prinzbox/prinzbox/serving/frame"
-	"github.com/prinzbox/prinzbox/serving/sklearn"
 )
 
 // answer is a finished HTTP answer.
@@ -136,7 +135,7 @@ type errorBody struct {
 }
 
 func (s *Server) predictError(err error) answer {
-	if _, ok := errors.AsType[*sklearn.InputError](err); !ok {
+	if _, ok := errors.AsType[*frame.PredictError](err); !ok {
 		return s.refuse(err)
 	}
 	b := errorBody{registry.Body(registry.Errorf(registry.BadRequest,

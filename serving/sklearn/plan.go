@@ -51,12 +51,10 @@ func New(v pyobj.Value, fn string) (*Model, error) {
 }
 
 // InputError is data that scikit-learn would raise an error about; Kind is the Python exception.
-type InputError struct{ Kind, Message string }
-
-func (e *InputError) Error() string { return e.Kind + ": " + e.Message }
+type InputError = frame.PredictError
 
 func valueError(format string, args ...any) error {
-	return &InputError{"ValueError", fmt.Sprintf(format, args...)}
+	return &InputError{Kind: "ValueError", Message: fmt.Sprintf(format, args...)}
 }
 
 // transformer is a fitted estimator that makes features of features. compile adds its operations to a
@@ -346,7 +344,7 @@ func (r *registers) load(c *frame.Column, i, row int) error {
 		case string:
 			r.isText[i], r.text[i] = true, v
 		default:
-			return &InputError{"TypeError", fmt.Sprintf("column %s holds a list or dictionary, want numbers or text", c.Label())}
+			return &InputError{Kind: "TypeError", Message: fmt.Sprintf("column %s holds a list or dictionary, want numbers or text", c.Label())}
 		}
 	}
 	return nil
