@@ -101,6 +101,7 @@ type settings struct {
 	logLevel   string
 	readyFile  string
 	tls        string
+	s3Keys     []string
 }
 
 // environment twins of flags: PRINZBOX_<FLAG>, and these names of MLflow and MinIO.
@@ -143,7 +144,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.AccessKey, "access-key", d.AccessKey, "S3 access key")
 	f.StringVar(&c.SecretKey, "secret-key", d.SecretKey, "S3 secret key")
 	f.StringVar(&c.Region, "region", d.Region, "S3 region")
-	f.Var(s3KeyFlag{&c.S3Keys}, "s3-key", "one more S3 key, as `access:secret`, or access:secret:ro for one that only reads; may be given again")
+	f.Var(s3KeyFlag{&s.s3Keys}, "s3-key", "one more S3 key, as `access:secret`, or access:secret:ro for one that only reads; may be given again")
 	f.StringVar(&s.tls, "tls", "", "`self-signed` makes a certificate in the data folder, and everything https")
 	f.StringVar(&c.TLS.CertFile, "tls-cert", "", "`file` of the certificate (PEM) for https, with --tls-key")
 	f.StringVar(&c.TLS.KeyFile, "tls-key", "", "`file` of the certificate's key (PEM)")
@@ -202,6 +203,10 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 	if err := c.TLS.check(); err != nil {
 		return c, usageError{err}
 	}
+	var err error
+	if c.S3Keys, err = (s3KeyFlag{&s.s3Keys}).parse(); err != nil {
+		return c, usageError{err}
+	}
 	if _, err := c.withDefaults().s3Keys(); err != nil {
 		return c, usageError{err}
 	}
@@ -219,7 +224,6 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
 		return c, usageError{fmt.Errorf("--log-level %s: use debug, info, warn or error", s.logLevel)}
 	}
-	var err error
 	if c.Webhooks, err = webhooksFromEnvironment(os.Getenv); err != nil {
 		return c, usageError{err}
 	}

@@ -72,30 +72,36 @@ func (e *Env) S3Keys() []S3Key {
 	return append([]S3Key{{AccessKey: e.cfg.AccessKey, Secret: e.cfg.SecretKey}}, keys...)
 }
 
-// s3KeyFlag collects --s3-key.
-type s3KeyFlag struct{ keys *[]S3Key }
+// s3KeyFlag collects --s3-key unread: what is wrong with one is told later, since the flag library repeats a refused value, and with it the secret.
+type s3KeyFlag struct{ texts *[]string }
 
 // Set takes one key; the environment variable may hold several, separated by spaces.
 func (f s3KeyFlag) Set(text string) error {
-	if len(strings.Fields(text)) == 0 {
-		return errors.New("write ACCESS:SECRET, or ACCESS:SECRET:ro for a read-only key")
-	}
-	for item := range strings.FieldsSeq(text) {
-		k, err := ParseS3Key(item)
-		if err != nil {
-			return err
-		}
-		*f.keys = append(*f.keys, k)
-	}
+	*f.texts = append(*f.texts, text)
 	return nil
 }
 
-func (f s3KeyFlag) String() string {
-	if f.keys == nil || len(*f.keys) == 0 {
-		return ""
-	}
-	return fmt.Sprint(*f.keys)
-}
+// String is for the help, which shows the default: there is none.
+func (f s3KeyFlag) String() string { return "" }
 
 // Type is the placeholder in the help.
 func (s3KeyFlag) Type() string { return "access:secret[:ro]" }
+
+// parse reads what was collected.
+func (f s3KeyFlag) parse() ([]S3Key, error) {
+	var keys []S3Key
+	for _, text := range *f.texts {
+		items := strings.Fields(text)
+		if len(items) == 0 {
+			items = []string{""}
+		}
+		for _, item := range items {
+			k, err := ParseS3Key(item)
+			if err != nil {
+				return nil, fmt.Errorf("--s3-key: %w", err)
+			}
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
