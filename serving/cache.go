@@ -3,9 +3,12 @@ package serving
 import (
 	"container/list"
 	"context"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/prinzbox/prinzbox/registry"
 )
 
 // loadTimeout bounds one load, whoever waits for it.
@@ -15,8 +18,9 @@ const loadTimeout = 2 * time.Minute
 // compared with its files only when the store says that something changed, and goes when it was not
 // asked for longest.
 type cache struct {
-	objects Objects
-	limit   int
+	objects  Objects
+	fallback Fallback // may be nil
+	limit    int
 
 	mu      sync.Mutex
 	entries map[string]*list.Element // of *entry
@@ -38,8 +42,8 @@ type state struct {
 	err        error
 }
 
-func newCache(objects Objects, limit int) *cache {
-	return &cache{objects: objects, limit: limit, entries: map[string]*list.Element{}, order: list.New()}
+func newCache(objects Objects, fallback Fallback, limit int) *cache {
+	return &cache{objects: objects, fallback: fallback, limit: limit, entries: map[string]*list.Element{}, order: list.New()}
 }
 
 func (c *cache) get(ctx context.Context, uri string) (*Loaded, error) {
@@ -63,7 +67,9 @@ func (c *cache) entry(uri string) *entry {
 	c.entries[uri] = c.order.PushFront(e)
 	for len(c.entries) > c.limit {
 		last := c.order.Back()
-		delete(c.entries, c.order.Remove(last).(*entry).uri)
+		gone := c.order.Remove(last).(*entry)
+		delete(c.entries, gone.uri)
+		gone.state.Load().close()
 	}
 	return e
 }
@@ -87,11 +93,29 @@ func (c *cache) refresh(ctx context.Context, e *entry) *state {
 		return s
 	}
 	s.loaded, s.err = Load(ctx, &noting{Objects: c.objects, etags: &s.etags}, e.uri)
+	if c.fallback != nil && registry.IsCode(s.err, registry.NotImplemented) {
+		s.etags = nil
+		s.loaded, s.err = loadFallback(ctx, c.fallback, c.objects, &noting{Objects: c.objects, etags: &s.etags}, e.uri, s.err)
+	}
 	if s.err != nil {
 		s.loaded = nil
 	}
 	e.state.Store(s)
+	old.close()
 	return s
+}
+
+// closeDelay is how long a replaced model may still be asked by requests that got it just before.
+const closeDelay = 5 * time.Second
+
+// close frees what a model holds beside memory, a little later.
+func (s *state) close() {
+	if s == nil || s.loaded == nil {
+		return
+	}
+	if c, ok := s.loaded.Model.(io.Closer); ok {
+		time.AfterFunc(closeDelay, func() { _ = c.Close() }) // what it leaves behind goes with the environment
+	}
 }
 
 func (c *cache) unchanged(ctx context.Context, uri string, s *state) bool {

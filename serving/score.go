@@ -62,6 +62,10 @@ const splitNumpy = "application/json-numpy-split"
 // score answers one invocation. It is the order of work of MLflow's scoring server: media type, parse,
 // cast, check, predict, encode.
 func (s *Server) score(ctx context.Context, model *Loaded, body []byte, contentType string) answer {
+	if raw, ok := model.Model.(Raw); ok {
+		status, answerType, text := raw.Invoke(ctx, body, contentType)
+		return answer{status, answerType, text}
+	}
 	m := parseMedia(contentType)
 	if !m.utf8 {
 		return text(http.StatusUnsupportedMediaType, "The scoring server only supports UTF-8")

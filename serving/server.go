@@ -48,6 +48,8 @@ type Config struct {
 	MaxBody int64
 	// Version is what the /version routes answer (default 3.17.2, the MLflow release that is followed).
 	Version string
+	// Fallback loads what no engine here scores; nil means that such models are refused.
+	Fallback Fallback
 	// CacheSize is the number of models kept loaded (default 256).
 	CacheSize int
 }
@@ -82,7 +84,7 @@ func New(cfg Config) *Server {
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = 256
 	}
-	s := &Server{cfg: cfg, cache: newCache(cfg.Objects, cfg.CacheSize)}
+	s := &Server{cfg: cfg, cache: newCache(cfg.Objects, cfg.Fallback, cfg.CacheSize)}
 	s.changing, _ = cfg.Catalog.(changing)
 	s.buffers.New = func() any { return new(bytes.Buffer) }
 	return s
