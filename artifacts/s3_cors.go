@@ -109,8 +109,10 @@ func (r corsRule) takes(origin, method string, headers []string) bool {
 var environmentRule = corsRule{
 	AllowedHeaders: []string{"*"},
 	AllowedMethods: []string{"GET", "PUT", "POST", "DELETE", "HEAD"},
-	ExposeHeaders: []string{"ETag", "Content-Length", "Content-Range", "Content-Disposition", "Last-Modified", "x-amz-request-id", "x-amz-version-id",
-		"x-amz-delete-marker", "x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256"},
+	ExposeHeaders: []string{
+		"ETag", "Content-Length", "Content-Range", "Content-Disposition", "Last-Modified", "x-amz-request-id", "x-amz-version-id",
+		"x-amz-delete-marker", "x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256",
+	},
 }
 
 // corsRuleFor finds the first rule that takes a request of a page.

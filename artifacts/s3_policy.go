@@ -3,6 +3,7 @@ package artifacts
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -70,7 +71,7 @@ func members(raw []byte, what string) ([]member, error) {
 	if _, err := d.Token(); err != nil {
 		return nil, malformedPolicy("%s is not valid JSON: %s", what, err)
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // the decoder returns io.EOF itself
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, malformedPolicy("%s is followed by something else.", what)
 	}
 	return list, nil

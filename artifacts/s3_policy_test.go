@@ -68,8 +68,11 @@ func TestPolicyJudgement(t *testing.T) {
 		asks         []ask
 	}{
 		{"public read", `{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/pub/*"}}`, true, []ask{
-			{"", "getobject", "b/pub/x/y", nil, allowed}, {"k", "getobject", "b/pub/", nil, allowed},
-			{"", "getobject", "b/private", nil, notMentioned}, {"", "putobject", "b/pub/x", nil, notMentioned}, {"", "getobjectversion", "b/pub/x", nil, notMentioned},
+			{"", "getobject", "b/pub/x/y", nil, allowed},
+			{"k", "getobject", "b/pub/", nil, allowed},
+			{"", "getobject", "b/private", nil, notMentioned},
+			{"", "putobject", "b/pub/x", nil, notMentioned},
+			{"", "getobjectversion", "b/pub/x", nil, notMentioned},
 		}},
 		{"deny wins", `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"s3:*","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]},
 			{"Effect":"Deny","Principal":"*","Action":["s3:Delete*"],"Resource":"arn:aws:s3:::b/keep/?"}]}`, true, []ask{
@@ -79,14 +82,20 @@ func TestPolicyJudgement(t *testing.T) {
 			{"ann", "putobject", "b/x", nil, allowed}, {"bob", "putobject", "b/x", nil, allowed}, {"eve", "putobject", "b/x", nil, notMentioned}, {"", "putobject", "b/x", nil, notMentioned},
 		}},
 		{"all but", `{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"ann"},"NotAction":"s3:Get*","NotResource":"arn:aws:s3:::b/open/*"}}`, false, []ask{
-			{"ann", "putobject", "b/x", nil, notMentioned}, {"bob", "putobject", "b/x", nil, denied}, {"", "putobject", "b/x", nil, denied},
-			{"bob", "getobject", "b/x", nil, notMentioned}, {"bob", "putobject", "b/open/x", nil, notMentioned},
+			{"ann", "putobject", "b/x", nil, notMentioned},
+			{"bob", "putobject", "b/x", nil, denied},
+			{"", "putobject", "b/x", nil, denied},
+			{"bob", "getobject", "b/x", nil, notMentioned},
+			{"bob", "putobject", "b/open/x", nil, notMentioned},
 		}},
 		{"network", `{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*","Condition":{
 			"IpAddress":{"aws:SourceIp":["10.0.0.0/8","2001:db8::/32","192.168.1.7"]},"NotIpAddress":{"aws:SourceIp":"10.9.0.0/16"}}}}`, false, []ask{
-			{"", "getobject", "b/x", map[string]string{"aws:sourceip": "10.1.2.3"}, allowed}, {"", "getobject", "b/x", map[string]string{"aws:sourceip": "::ffff:10.1.2.3"}, allowed},
-			{"", "getobject", "b/x", map[string]string{"aws:sourceip": "10.9.1.1"}, notMentioned}, {"", "getobject", "b/x", map[string]string{"aws:sourceip": "2001:db8::1"}, allowed},
-			{"", "getobject", "b/x", map[string]string{"aws:sourceip": "192.168.1.7"}, allowed}, {"", "getobject", "b/x", map[string]string{"aws:sourceip": "192.168.1.8"}, notMentioned},
+			{"", "getobject", "b/x", map[string]string{"aws:sourceip": "10.1.2.3"}, allowed},
+			{"", "getobject", "b/x", map[string]string{"aws:sourceip": "::ffff:10.1.2.3"}, allowed},
+			{"", "getobject", "b/x", map[string]string{"aws:sourceip": "10.9.1.1"}, notMentioned},
+			{"", "getobject", "b/x", map[string]string{"aws:sourceip": "2001:db8::1"}, allowed},
+			{"", "getobject", "b/x", map[string]string{"aws:sourceip": "192.168.1.7"}, allowed},
+			{"", "getobject", "b/x", map[string]string{"aws:sourceip": "192.168.1.8"}, notMentioned},
 			{"", "getobject", "b/x", nil, notMentioned},
 		}},
 		{"TLS only", `{"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{"Bool":{"aws:SecureTransport":false}}}}`, false, []ask{
@@ -96,10 +105,13 @@ func TestPolicyJudgement(t *testing.T) {
 			{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::b","Condition":{"StringLike":{"s3:prefix":"home/${aws:username}/*"}}}]}`, false, nil},
 		{"home", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["ann","bob"]},"Action":"s3:*","Resource":"arn:aws:s3:::b/home/${aws:username}/${*}/*"},
 			{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::b","Condition":{"StringLike":{"s3:prefix":"home/${aws:username}/*"}}}]}`, true, []ask{
-			{"ann", "putobject", "b/home/ann/*/x", map[string]string{"aws:username": "ann"}, allowed}, {"ann", "putobject", "b/home/bob/*/x", map[string]string{"aws:username": "ann"}, notMentioned},
+			{"ann", "putobject", "b/home/ann/*/x", map[string]string{"aws:username": "ann"}, allowed},
+			{"ann", "putobject", "b/home/bob/*/x", map[string]string{"aws:username": "ann"}, notMentioned},
 			{"ann", "putobject", "b/home/ann/y/x", map[string]string{"aws:username": "ann"}, notMentioned},
-			{"bob", "listbucket", "b", map[string]string{"aws:username": "bob", "s3:prefix": "home/bob/z"}, allowed}, {"bob", "listbucket", "b", map[string]string{"aws:username": "bob", "s3:prefix": "home/"}, notMentioned},
-			{"", "listbucket", "b", map[string]string{"s3:prefix": "home//"}, notMentioned}, {"*", "listbucket", "b", map[string]string{"aws:username": "*", "s3:prefix": "home/bob/"}, notMentioned},
+			{"bob", "listbucket", "b", map[string]string{"aws:username": "bob", "s3:prefix": "home/bob/z"}, allowed},
+			{"bob", "listbucket", "b", map[string]string{"aws:username": "bob", "s3:prefix": "home/"}, notMentioned},
+			{"", "listbucket", "b", map[string]string{"s3:prefix": "home//"}, notMentioned},
+			{"*", "listbucket", "b", map[string]string{"aws:username": "*", "s3:prefix": "home/bob/"}, notMentioned},
 		}},
 		{"operators", `{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::b","Condition":{
 			"NumericLessThanEquals":{"s3:max-keys":10},"StringNotEquals":{"s3:prefix":["secret","hidden"]},"StringEqualsIfExists":{"s3:delimiter":"/"},
@@ -164,8 +176,19 @@ func TestGlob(t *testing.T) {
 		pattern, text string
 		want          bool
 	}{
-		{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "abc", true}, {"a*", "abc", true}, {"a*c", "abc", true}, {"a*c", "abcd", false},
-		{"a?c", "abc", true}, {"a?c", "ac", false}, {"*a*b*c", "xxaxxbxxc", true}, {"*a*b*c", "xxaxxcxxb", false}, {"**", "x", true}, {"a*b", "aXbXb", true},
+		{"", "", true},
+		{"", "a", false},
+		{"*", "", true},
+		{"*", "abc", true},
+		{"a*", "abc", true},
+		{"a*c", "abc", true},
+		{"a*c", "abcd", false},
+		{"a?c", "abc", true},
+		{"a?c", "ac", false},
+		{"*a*b*c", "xxaxxbxxc", true},
+		{"*a*b*c", "xxaxxcxxb", false},
+		{"**", "x", true},
+		{"a*b", "aXbXb", true},
 		{strings.Repeat("*a", 50) + "b", strings.Repeat("a", 1000), false},
 	} {
 		if got := newPlainGlob(c.pattern).match(c.text, nil); got != c.want {
