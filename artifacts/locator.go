@@ -75,7 +75,7 @@ func (l *Locator) Locate(uri string) (Repo, string, error) {
 		if err != nil || u.Host == "" || l.own(u.Host) {
 			return l.Proxy, p, err
 		}
-		scheme, ok := l.Proxies.find("", u.Host)
+		scheme, ok := l.Proxies.find(u.Scheme, u.Host)
 		if !ok {
 			return foreign(notAllowed, u.Host, u.Host)
 		}

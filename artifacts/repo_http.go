@@ -27,12 +27,15 @@ const maxForeignError = 64 << 10
 type Proxies struct {
 	// allowed maps HOST or HOST:PORT to the scheme that the owner wrote, or "".
 	allowed map[string]string
+	// schemes are allowed with any host.
+	schemes []string
 	client  *http.Client
 }
 
-// NewProxies allows hosts, each as HOST, HOST:PORT, http://HOST:PORT or https://HOST:PORT; HOST alone stands for the scheme's own port.
-func NewProxies(hosts []string) (*Proxies, error) {
-	p := &Proxies{allowed: map[string]string{}, client: &http.Client{
+// NewProxies allows hosts, each as HOST, HOST:PORT, http://HOST:PORT or https://HOST:PORT; HOST alone stands for the scheme's own port. With
+// the schemes (http, https, mlflow-artifacts) any host is allowed, as with MLflow's MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES.
+func NewProxies(hosts, schemes []string) (*Proxies, error) {
+	p := &Proxies{allowed: map[string]string{}, schemes: schemes, client: &http.Client{
 		Transport: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
 			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -70,10 +73,24 @@ func hostPort(scheme, host string) string {
 	return host
 }
 
-// find gives the scheme to use for a host, if it is allowed.
+// Allows tells whether the host that a URI names may be spoken to, by the URI's scheme.
+func (p *Proxies) Allows(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	_, ok := p.find(u.Scheme, u.Host)
+	return ok
+}
+
+// find gives the scheme, http or https, to use for a host in a URI of a scheme, if it is allowed.
 func (p *Proxies) find(scheme, host string) (string, bool) {
 	if p == nil {
 		return "", false
+	}
+	any := slices.Contains(p.schemes, scheme)
+	if scheme == "mlflow-artifacts" {
+		scheme = ""
 	}
 	host = strings.ToLower(host)
 	wanted, ok := p.allowed[host]
@@ -81,6 +98,10 @@ func (p *Proxies) find(scheme, host string) (string, bool) {
 		wanted, ok = p.allowed[hostPort(scheme, host)]
 	}
 	switch {
+	case any && scheme != "":
+		return scheme, true
+	case any && !ok:
+		return "http", true
 	case !ok, scheme != "" && wanted != "" && scheme != wanted:
 		return "", false
 	case scheme != "":

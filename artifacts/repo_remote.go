@@ -36,7 +36,7 @@ type sender struct {
 func (s *sender) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.read += int64(n)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 		err = errors.New("the body broke off: " + err.Error())
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/prinzbox/prinzbox/artifacts"
 	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
@@ -117,6 +118,7 @@ var twins = map[string][]string{
 	"access-key":            {"MINIO_ROOT_USER"},
 	"secret-key":            {"MINIO_ROOT_PASSWORD"},
 	"region":                {"MINIO_REGION"},
+	"s3-endpoint-region":    {"AWS_REGION", "AWS_DEFAULT_REGION"},
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
@@ -131,7 +133,13 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.noSeed, "no-seed", false, "do not train and register the sample models")
 	f.StringVar(&s.fraudData, "fraud-data", "", "train the fraud model on this BankSim CSV `file` instead of the synthetic payments")
 	f.StringVar(&c.DefaultArtifactRoot, "default-artifact-root", d.DefaultArtifactRoot, "artifact location of new experiments, for example s3://mlflow")
-	f.StringVar(&c.ArtifactsDestination, "artifacts-destination", d.ArtifactsDestination, "where mlflow-artifacts: locations lie: a folder, or s3://BUCKET/PREFIX of this server")
+	f.StringVar(&c.ArtifactsDestination, "artifacts-destination", "", "where mlflow-artifacts: locations lie: a folder, or `s3://BUCKET/PREFIX` of this server, or of --s3-endpoint (default: --bucket of this server)")
+	f.StringVar(&c.Remote.Endpoint, "s3-endpoint", "", "`URL` of another S3 store, for --artifacts-destination and for s3: locations whose bucket is not here")
+	f.StringVar(&c.Remote.AccessKey, "s3-endpoint-access-key", "", "access `key` of that store; default is what AWS's tools take: AWS_ACCESS_KEY_ID, ~/.aws, a role")
+	f.StringVar(&c.Remote.SecretKey, "s3-endpoint-secret-key", "", "secret `key` of that store")
+	f.StringVar(&c.Remote.Region, "s3-endpoint-region", "", "`region` of that store")
+	f.StringVar(&c.Remote.PublicURL, "s3-endpoint-public-url", "", "base `URL` of that store as clients reach it, where that is another")
+	f.StringSliceVar(&c.ArtifactHosts, "allow-artifact-hosts", nil, "other MLflow `servers`, as HOST:PORT, whose artifacts may be read and written for runs that lie there")
 	f.StringVar(&c.MLflowUI, "mlflow-ui", "", "serve MLflow's own UI too, under /mlflow-ui/: the `folder` mlflow/server/js/build of an installed MLflow, or auto for that of the active Python")
 	f.StringVar(&c.S3PublicURL, "s3-public-url", "", "base `URL` of the S3 store as clients reach it, where that is not this host and --s3-port (behind a proxy or a port map)")
 	f.StringSliceVar(&c.AllowedHosts, "allowed-hosts", nil, "host `names` under which requests are taken, beside loopback and private addresses; * is a wildcard")
@@ -210,6 +218,12 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 	if _, err := c.withDefaults().s3Keys(); err != nil {
 		return c, usageError{err}
 	}
+	if _, err := c.Remote.open(); err != nil {
+		return c, usageError{err}
+	}
+	if _, err := artifacts.NewProxies(c.ArtifactHosts, nil); err != nil {
+		return c, usageError{fmt.Errorf("--allow-artifact-hosts: %w", err)}
+	}
 	if c.Auth.AppName == "" {
 		c.Auth.AdminPassword = "" // MLFLOW_AUTH_ADMIN_PASSWORD may stand in an environment for other servers
 		if cmd.Flags().Changed("admin-password") {
@@ -226,6 +240,11 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 	}
 	if c.Webhooks, err = webhooksFromEnvironment(os.Getenv); err != nil {
 		return c, usageError{err}
+	}
+	for scheme := range strings.SplitSeq(os.Getenv("MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES"), ",") {
+		if scheme = strings.ToLower(strings.TrimSpace(scheme)); scheme != "" {
+			c.ArtifactSchemes = append(c.ArtifactSchemes, scheme)
+		}
 	}
 	c.CustomScorers = strings.EqualFold(os.Getenv("MLFLOW_SERVER_ENABLE_CUSTOM_SCORERS"), "true")
 	c.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))

@@ -48,9 +48,17 @@ type Config struct {
 	FraudData io.Reader
 	// DefaultArtifactRoot is the location of new experiments: "<root>/<id>". Empty means "mlflow-artifacts:/".
 	DefaultArtifactRoot string
-	// ArtifactsDestination is where mlflow-artifacts: locations lie: a folder on disk, or s3://BUCKET/PREFIX of the environment's own store.
-	// Empty means s3://<Bucket>, so that both addresses lead to the same objects.
+	// ArtifactsDestination is where mlflow-artifacts: locations lie: a folder on disk, or s3://BUCKET/PREFIX of the environment's own store, or of
+	// Remote where there is one. Empty means s3://<Bucket> of the own store, so that both addresses lead to the same objects.
 	ArtifactsDestination string
+	// ownDestination remembers that it was empty.
+	ownDestination bool
+	// Remote is an S3 store elsewhere. The own store and its listener stay: an s3: location is there if its bucket is, else at Remote.
+	Remote RemoteS3
+	// ArtifactHosts are other MLflow servers whose artifact proxies may be read and written, where a run or model lies there: HOST, HOST:PORT or
+	// https://HOST:PORT. Locations come from clients, so nothing else is spoken to. ArtifactSchemes (http, https, mlflow-artifacts) allow all
+	// hosts, as MLflow's MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES does.
+	ArtifactHosts, ArtifactSchemes []string
 	// MLflowUI is the folder of MLflow's own UI (mlflow/server/js/build of an installed MLflow), served under /mlflow-ui/; "auto" finds that of
 	// the active Python. Empty means that it is not served.
 	MLflowUI string
@@ -108,6 +116,7 @@ func (c Config) withDefaults() Config {
 	set(&c.SecretKey, DefaultSecretKey)
 	set(&c.Region, DefaultRegion)
 	set(&c.DefaultArtifactRoot, "mlflow-artifacts:/")
+	c.ownDestination = c.ownDestination || c.ArtifactsDestination == ""
 	set(&c.ArtifactsDestination, "s3://"+c.Bucket)
 	if c.Durability == "" {
 		c.Durability = sqldb.DurabilityNormal

@@ -147,14 +147,22 @@ func (e *Env) openStores(ctx context.Context) (err error) {
 		Schemes: c.Webhooks.Schemes, AllowPrivate: c.Webhooks.AllowPrivate, Timeout: c.Webhooks.Timeout, Retries: c.Webhooks.Retries,
 		Workers: c.Webhooks.Workers, Log: c.Log, Clock: c.Clock, NewID: c.NewID,
 	})
+	proxies, err := artifacts.NewProxies(c.ArtifactHosts, c.ArtifactSchemes)
+	if err != nil {
+		return fmt.Errorf("--allow-artifact-hosts: %w", err)
+	}
 	e.store, err = registry.Open(ctx, registry.Config{
 		DB: e.db, Clock: c.Clock, NewID: c.NewID, ArtifactRoot: c.DefaultArtifactRoot, CustomScorers: c.CustomScorers,
-		SecretKey: key, Deliver: e.hooks.Deliver,
+		SecretKey: key, Deliver: e.hooks.Deliver, AllowHost: proxies.Allows,
 	})
 	if err != nil {
 		return err
 	}
-	repo, err := proxyRepo(c, e.blobs)
+	remote, err := e.openRemote(ctx)
+	if err != nil {
+		return err
+	}
+	repo, err := proxyRepo(c, e.blobs, remote)
 	if err != nil {
 		return err
 	}
@@ -162,8 +170,9 @@ func (e *Env) openStores(ctx context.Context) (err error) {
 		store:  e.blobs,
 		server: artifacts.NewFileServer(e.proxyConfig()),
 		locator: &artifacts.Locator{
-			Store: e.blobs, Proxy: repo, OwnHost: e.ownHost, AllowLocal: e.allowLocal,
+			Store: e.blobs, Remote: remote, Proxy: repo, OwnHost: e.ownHost, Proxies: proxies, AllowLocal: e.allowLocal,
 		},
+		elsewhere: remote != nil || len(c.ArtifactHosts)+len(c.ArtifactSchemes) > 0, started: e.started,
 		onDisk: localRoot(c.ArtifactsDestination) != "" || localRoot(c.DefaultArtifactRoot) != "",
 	}
 	return nil
@@ -176,6 +185,9 @@ func (e *Env) makeBuckets(ctx context.Context) error {
 		names[seed.Bucket] = true // whatever the default one is called, Prinz looks for the samples there
 	}
 	for _, location := range []string{e.cfg.DefaultArtifactRoot, e.cfg.ArtifactsDestination} {
+		if e.cfg.Remote.Endpoint != "" {
+			break // its owner makes the buckets there
+		}
 		if rest, ok := strings.CutPrefix(location, "s3://"); ok {
 			name, _, _ := strings.Cut(rest, "/")
 			names[name] = true

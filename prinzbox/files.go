@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/prinzbox/prinzbox/artifacts"
 	"github.com/prinzbox/prinzbox/registry"
@@ -26,15 +27,21 @@ type files struct {
 	store   *artifacts.Store
 	// onDisk is set when artifacts may lie in a folder, where other programs change them too.
 	onDisk bool
-	asked  atomic.Uint64
+	// elsewhere is set when they may lie on other servers, which do not tell of changes either.
+	elsewhere bool
+	started   time.Time
+	asked     atomic.Uint64
 }
 
 // proxyRepo is where mlflow-artifacts: locations lie.
-func proxyRepo(c Config, store *artifacts.Store) (artifacts.Repo, error) {
+func proxyRepo(c Config, store *artifacts.Store, remote *artifacts.Remote) (artifacts.Repo, error) {
 	if rest, ok := strings.CutPrefix(c.ArtifactsDestination, "s3://"); ok {
 		bucket, prefix, _ := strings.Cut(rest, "/")
 		if bucket == "" {
 			return nil, errors.New("--artifacts-destination s3:// needs a bucket: s3://BUCKET or s3://BUCKET/PREFIX")
+		}
+		if c.remoteProxy() {
+			return remote.Repo(bucket, prefix), nil
 		}
 		return artifacts.NewBucketRepo(store, bucket, prefix), nil
 	}
@@ -46,7 +53,7 @@ func proxyRepo(c Config, store *artifacts.Store) (artifacts.Repo, error) {
 		}
 		dir = filepath.FromSlash(u.Path)
 	} else if strings.Contains(dir, "://") {
-		return nil, fmt.Errorf("--artifacts-destination %s: use a folder, or s3://BUCKET/PREFIX of this server's own store", dir)
+		return nil, fmt.Errorf("--artifacts-destination %s: use a folder, or s3://BUCKET/PREFIX of this server's own store or, with --s3-endpoint, of another", dir)
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -79,6 +86,10 @@ func asRegistryError(err error) error {
 		return registry.NotFoundf("%s", err.Error())
 	case errors.Is(err, artifacts.ErrIsDirectory):
 		return registry.Invalidf("%s", err.Error())
+	case errors.As(err, &refused) && refused.HTTPStatus() == http.StatusForbidden:
+		return registry.Errorf(registry.PermissionDenied, "%s", refused.Message)
+	case errors.As(err, &refused) && refused.HTTPStatus() == http.StatusServiceUnavailable:
+		return registry.Errorf(registry.TemporarilyUnavailable, "%s", refused.Message)
 	case errors.As(err, &refused) && refused.HTTPStatus() < http.StatusInternalServerError:
 		return registry.Invalidf("%s", refused.Message)
 	}
@@ -184,10 +195,14 @@ func (f modelFiles) ETag(ctx context.Context, location, p string) (string, error
 }
 
 // Generation is the store's. Files in a folder change without its knowing, so with those every request counts as a change, and
-// scoring compares the model's files, by time and size.
+// scoring compares the model's files, by time and size. To ask another server is too dear for that: what lies there counts as changed now and
+// then.
 func (f modelFiles) Generation() uint64 {
 	if f.onDisk {
 		return f.asked.Add(1)
+	}
+	if f.elsewhere {
+		return f.store.Generation() + uint64(time.Since(f.started)/remoteFresh)
 	}
 	return f.store.Generation()
 }

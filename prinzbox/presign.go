@@ -33,20 +33,19 @@ func (p presigner) signer(r *http.Request) (artifacts.Signer, bool) {
 
 // Enabled implements rest.Presigner.
 func (p presigner) Enabled(r *http.Request) bool {
-	_, reachable := p.signer(r)
-	_, bucket := p.env.files.locator.Proxy.(*artifacts.BucketRepo)
-	return reachable && bucket
+	_, own := p.signer(r)
+	return artifacts.CanPresign(r, p.env.files.locator.Proxy, own)
 }
 
 // Presign implements rest.Presigner.
 func (p presigner) Presign(r *http.Request, method, location, name string, life time.Duration) (rest.PresignedURL, error) {
-	signer, ok := p.signer(r)
-	if !ok {
-		return rest.PresignedURL{}, rest.ErrNoPresign
-	}
+	signer, own := p.signer(r)
 	repo, full, err := p.env.files.locate(location, name)
 	if err != nil {
 		return rest.PresignedURL{}, err
+	}
+	if !artifacts.CanPresign(r, repo, own) {
+		return rest.PresignedURL{}, rest.ErrNoPresign
 	}
 	var got artifacts.Presigned
 	var size *int64

@@ -53,7 +53,7 @@ func (s *Store) CreateExperiment(ctx context.Context, e NewExperiment) (string, 
 	location := e.ArtifactLocation
 	if location != "" {
 		var err error
-		if location, err = resolveArtifactLocation(location); err != nil {
+		if location, err = s.resolveArtifactLocation(location); err != nil {
 			return "", err
 		}
 	}

@@ -27,10 +27,11 @@ var (
 	}
 )
 
-// refuseHost refuses a URI that names a host for the server to connect to. mlflow-artifacts:/ without a host is this server itself.
-func refuseHost(field, uri string) error {
+// refuseHost refuses a URI that names a host for the server to connect to, unless its owner allows that host. mlflow-artifacts:/ without a host
+// is this server itself.
+func (s *Store) refuseHost(field, uri string) error {
 	scheme := uriScheme(uri)
-	if !hostSchemes[scheme] || scheme == "mlflow-artifacts" && !strings.HasPrefix(uri[len(scheme)+1:], "//") {
+	if !hostSchemes[scheme] || s.cfg.AllowHost != nil && s.cfg.AllowHost(uri) || scheme == "mlflow-artifacts" && !strings.HasPrefix(uri[len(scheme)+1:], "//") {
 		return nil
 	}
 	return Invalidf("'%s' cannot use the '%s' scheme: the '%s' scheme addresses a host other than the tracking server's configured artifact storage, "+
@@ -38,7 +39,7 @@ func refuseHost(field, uri string) error {
 }
 
 // resolveArtifactLocation checks the location of a new experiment; a relative path is taken from the server's working directory.
-func resolveArtifactLocation(location string) (string, error) {
+func (s *Store) resolveArtifactLocation(location string) (string, error) {
 	scheme, rest, hasScheme := strings.Cut(location, ":")
 	if hasScheme && scheme == "runs" {
 		return "", Invalidf("Artifact location cannot be a runs:/ URI. Given: '%s'", location)
@@ -55,7 +56,7 @@ func resolveArtifactLocation(location string) (string, error) {
 			abs, err := filepath.Abs(rest)
 			return "file://" + filepath.ToSlash(abs), err
 		}
-		return location, refuseHost("artifact_location", location)
+		return location, s.refuseHost("artifact_location", location)
 	}
 	abs, err := filepath.Abs(location)
 	return filepath.ToSlash(abs), err

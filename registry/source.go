@@ -32,7 +32,7 @@ func (s *Store) resolveSource(ctx context.Context, n *NewModelVersion) (location
 		return n.Source, n.RunID, nil
 	}
 	scheme := uriScheme(n.Source)
-	if err := refuseHost("source", n.Source); err != nil {
+	if err := s.refuseHost("source", n.Source); err != nil {
 		return "", "", err
 	}
 	owner, field, err := s.sourceOwner(ctx, *n)

@@ -38,6 +38,8 @@ type Config struct {
 	NewID func() string
 	// ArtifactRoot is the location under which experiments without one of their own are put: "<root>/<experiment id>".
 	ArtifactRoot string
+	// AllowHost tells whether experiments and versions may lie at a URI that names a host, for example http://HOST/…; nil: none may.
+	AllowHost func(uri string) bool
 	// KeepLongValues refuses param and tag values over the limit instead of cutting them, as MLflow does under
 	// MLFLOW_TRUNCATE_LONG_VALUES=false.
 	KeepLongValues bool
