@@ -332,3 +332,71 @@ func TestS3CORS(t *testing.T) {
 	}
 	s.want(404, "NoSuchBucket", "PUT", "/nowhere?cors", []byte(corsDocument))
 }
+
+// Each condition key has the value that AWS gives it; %s stands for the condition.
+func TestS3PolicyConditions(t *testing.T) {
+	s := newS3(t)
+	s.want(200, "", "PUT", "/mlflow/k", []byte("v"))
+	now := time.Now()
+	v4, v2 := presign(s, "GET", "k", now, time.Minute), s.url+presignV2(secretKey, "GET", "/mlflow/k", "/mlflow/k", now.Add(time.Minute), "")
+	plain := func(headers ...string) *http.Request { return s.request("GET", "/mlflow/k", nil, headers...) }
+	at := func(url string) *http.Request {
+		r, err := http.NewRequest("GET", url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	list := func(query string) *http.Request { return s.request("GET", "/mlflow?"+query, nil) }
+	put := func(headers ...string) *http.Request { return s.request("PUT", "/mlflow/new", []byte("v"), headers...) }
+	for _, c := range []struct {
+		condition string
+		denied    *http.Request // one that the condition is about
+		served    *http.Request // and one that it is not about
+	}{
+		{`"StringEquals":{"s3:authType":"REST-QUERY-STRING"}`, at(v4), sign(plain())},
+		{`"StringEquals":{"s3:authType":"REST-QUERY-STRING"}`, at(v2), sign(plain())},
+		{`"StringEquals":{"s3:authType":"REST-HEADER"}`, sign(plain()), at(v4)},
+		{`"StringEquals":{"s3:signatureversion":"AWS"}`, at(v2), at(v4)},
+		{`"StringEquals":{"s3:signatureversion":"AWS4-HMAC-SHA256"}`, at(v4), at(v2)},
+		{`"NumericGreaterThan":{"s3:signatureAge":"30000"}`, at(presign(s, "GET", "k", now.Add(-40*time.Second), time.Minute)), at(v4)},
+		{`"StringEquals":{"aws:username":"mlflow-key"}`, sign(plain()), sign(s.request("GET", "/", nil))},
+		{`"StringLike":{"aws:UserAgent":"bad*"}`, sign(plain("User-Agent", "bad/1")), sign(plain("User-Agent", "good"))},
+		{`"StringLike":{"aws:Referer":"http://bad/*"}`, sign(plain("Referer", "http://bad/x")), sign(plain("Referer", "http://good/"))},
+		{`"IpAddress":{"aws:SourceIp":"127.0.0.1"}`, sign(plain()), sign(s.request("GET", "/", nil))},
+		{`"Bool":{"aws:SecureTransport":"false"}`, sign(plain()), sign(s.request("GET", "/", nil))},
+		{`"Null":{"s3:TlsVersion":"true"}`, sign(plain()), sign(s.request("GET", "/", nil))},
+		{`"DateGreaterThan":{"aws:CurrentTime":"2020-01-01T00:00:00Z"},"NumericGreaterThan":{"aws:EpochTime":"1577836800"}`, sign(plain()), sign(s.request("GET", "/", nil))},
+		{`"StringEquals":{"s3:prefix":"a/"}`, sign(list("list-type=2&prefix=a%2F")), sign(list("list-type=2"))},
+		{`"StringEquals":{"s3:delimiter":"/"}`, sign(list("delimiter=%2F")), sign(list("prefix=a"))},
+		{`"NumericGreaterThan":{"s3:max-keys":"10"}`, sign(list("max-keys=11")), sign(list("max-keys=10"))},
+		{`"StringEquals":{"s3:VersionId":"null"}`, sign(s.request("GET", "/mlflow/k?versionId=null", nil)), sign(plain())},
+		{`"StringEquals":{"s3:x-amz-acl":"public-read"}`, sign(put("X-Amz-Acl", "public-read")), sign(put())},
+		{`"StringLike":{"s3:x-amz-copy-source":"*mlflow/k"}`, sign(s.request("PUT", "/mlflow/new", nil, "X-Amz-Copy-Source", "/mlflow/k")), sign(put())},
+		{`"StringEquals":{"s3:x-amz-content-sha256":"UNSIGNED-PAYLOAD"}`, sign(put("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")), sign(put())},
+		{`"Null":{"s3:if-none-match":"true"}`, sign(put()), sign(s.request("PUT", "/mlflow/fresh", nil, "If-None-Match", "*"))},
+	} {
+		err := s.store.SetBucketPolicy(t.Context(), "mlflow", `{"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::mlflow","arn:aws:s3:::mlflow/*"],"Condition":{`+c.condition+`}}}`)
+		if err != nil {
+			t.Errorf("%s: %v", c.condition, err)
+			continue
+		}
+		if a := s.send(c.denied); a.status != 403 || !strings.Contains(a.body, "AccessDenied") {
+			t.Errorf("%s: should be denied: %+v", c.condition, a)
+		}
+		if a := s.send(c.served); a.status != 200 {
+			t.Errorf("%s: should be served: %+v", c.condition, a)
+		}
+	}
+	// A form is of a kind of its own.
+	if err := s.store.SetBucketPolicy(t.Context(), "mlflow", `{"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::mlflow/*","Condition":{"StringNotEquals":{"s3:authType":"POST"}}}}`); err != nil {
+		t.Fatal(err)
+	}
+	if a := s.send(sign(put())); a.status != 403 {
+		t.Errorf("%+v", a)
+	}
+	fields := signForm(`{"expiration":"2099-01-01T00:00:00Z","conditions":[{"key":"form"}]}`)
+	if a := s.post([]byte("x"), append(fields, "key", "form")...); a.status != 204 {
+		t.Errorf("form: %+v", a)
+	}
+}
