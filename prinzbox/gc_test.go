@@ -1,6 +1,9 @@
 package prinzbox
 
 import (
+	"errors"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +82,52 @@ func TestGC(t *testing.T) {
 	}
 	if again, err := store.CreateExperiment(ctx, registry.NewExperiment{Name: "gone"}); err != nil {
 		t.Errorf("the name is not free again: %s, %v", again, err)
+	}
+}
+
+// The file traces.json that a 2.x client uploads goes with its trace, and with its experiment under gc; a tag that points elsewhere leads nowhere.
+func TestTraceFilesGo(t *testing.T) {
+	env := Start(t, func(c *Config) { c.Seed = false })
+	ctx, store := t.Context(), env.Store()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	experiment, err := store.CreateExperiment(ctx, registry.NewExperiment{Name: "traced"})
+	must(err)
+	start := func() (id, location string) {
+		t.Helper()
+		info, err := store.StartTraceV2(ctx, registry.NewTraceV2{ExperimentID: experiment, Timestamp: 1})
+		must(err)
+		location = info.Tags[registry.TagArtifactLocation]
+		must(env.files.put(ctx, location+"/traces.json", strings.NewReader("{}"), 2))
+		return info.TraceID, location
+	}
+	has := func(location string) bool {
+		t.Helper()
+		files, err := env.files.list(ctx, location, "")
+		must(err)
+		return len(files) == 1
+	}
+	kept, keptAt := start()
+	gone, goneAt := start()
+	must(store.SetTraceTag(ctx, gone, registry.KeyValue{Key: registry.TagArtifactLocation, Value: keptAt}))
+	body := `{"experiment_id": "` + experiment + `", "request_ids": ["` + gone + `"]}`
+	resp, err := http.Post(env.TrackingURI()+"/api/2.0/mlflow/traces/delete-traces", "application/json", strings.NewReader(body)) //nolint:noctx // a test of its own
+	must(err)
+	answer, err := io.ReadAll(resp.Body)
+	must(errors.Join(err, resp.Body.Close()))
+	if resp.StatusCode != http.StatusOK || !strings.Contains(string(answer), `"traces_deleted":1`) {
+		t.Fatalf("delete-traces: %d %s", resp.StatusCode, answer)
+	}
+	if has(goneAt) || !has(keptAt) {
+		t.Errorf("after the deletion of one: files of the deleted trace %v, of %s %v", has(goneAt), kept, has(keptAt))
+	}
+	must(store.DeleteExperiment(ctx, experiment))
+	must(env.GC(ctx, registry.GCOptions{}, func(registry.Garbage) {}))
+	if has(keptAt) {
+		t.Error("gc left the files of an experiment's trace")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 )
 
 // MaxTraceLinks is how many traces one call may link to a run.
@@ -69,46 +70,64 @@ type TraceDeletion struct {
 	MaxTraces    *int
 }
 
-// DeleteTraces removes traces with their spans and assessments, and tells how many there were.
-func (s *Store) DeleteTraces(ctx context.Context, d TraceDeletion) (int64, error) {
+// DeleteTraces removes traces with their spans and assessments, and tells how many there were. files are the locations where the traces may
+// have artifacts (traces.json of 2.x clients, attachments): they are the caller's to remove.
+func (s *Store) DeleteTraces(ctx context.Context, d TraceDeletion) (n int64, files []string, err error) {
 	switch {
 	case d.MaxTimestamp == nil && len(d.IDs) == 0:
-		return 0, Invalidf("Either `max_timestamp_millis` or `trace_ids` must be specified.")
+		return 0, nil, Invalidf("Either `max_timestamp_millis` or `trace_ids` must be specified.")
 	case d.MaxTimestamp != nil && len(d.IDs) > 0:
-		return 0, Invalidf("Only one of `max_timestamp_millis` and `trace_ids` can be specified.")
+		return 0, nil, Invalidf("Only one of `max_timestamp_millis` and `trace_ids` can be specified.")
 	case len(d.IDs) > 0 && d.MaxTraces != nil:
-		return 0, Invalidf("`max_traces` can't be specified if `trace_ids` is specified.")
+		return 0, nil, Invalidf("`max_traces` can't be specified if `trace_ids` is specified.")
 	case d.MaxTraces != nil && *d.MaxTraces <= 0:
-		return 0, Invalidf("`max_traces` must be a positive integer, received %d.", *d.MaxTraces)
+		return 0, nil, Invalidf("`max_traces` must be a positive integer, received %d.", *d.MaxTraces)
 	}
 	eid, err := parseExperimentID(d.ExperimentID)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	limit := -1
 	if d.MaxTraces != nil {
 		limit = *d.MaxTraces
 	}
-	query, choice := `DELETE FROM traces WHERE tid IN (SELECT tid FROM traces WHERE eid = ? AND timestamp_ms <= ? ORDER BY timestamp_ms, trace_id LIMIT ?)`, any(nil)
+	query, choice := `DELETE FROM traces WHERE tid IN (SELECT tid FROM traces WHERE eid = ? AND timestamp_ms <= ? ORDER BY timestamp_ms, trace_id LIMIT ?) RETURNING trace_id`, any(nil)
 	if d.MaxTimestamp != nil {
 		choice = *d.MaxTimestamp
 	} else {
 		ids, err := json.Marshal(d.IDs)
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
-		query, choice = `DELETE FROM traces WHERE tid IN (SELECT tid FROM traces WHERE eid = ? AND trace_id IN (SELECT value FROM json_each(?)) LIMIT ?)`, string(ids)
+		query, choice = `DELETE FROM traces WHERE tid IN (SELECT tid FROM traces WHERE eid = ? AND trace_id IN (SELECT value FROM json_each(?)) LIMIT ?) RETURNING trace_id`, string(ids)
 	}
-	var n int64
 	err = s.db.Write(ctx, func(tx querier) error {
-		res, err := tx.ExecContext(ctx, query, eid, choice, limit)
-		if err != nil {
+		gone, err := queryRows(ctx, tx, func(rows *sql.Rows) (id string, err error) {
+			err = rows.Scan(&id)
+			return id, err
+		}, query, eid, choice, limit)
+		n, files = int64(len(gone)), nil
+		if err != nil || n == 0 {
 			return err
 		}
-		n, err = res.RowsAffected()
-		return err
+		var location string
+		if err := tx.QueryRowContext(ctx, "SELECT artifact_location FROM experiments WHERE eid = ?", eid).Scan(&location); err != nil {
+			return err
+		}
+		for _, id := range gone {
+			if traceFolder(id) {
+				files = append(files, joinURI(location, "traces", id, "artifacts"))
+			}
+		}
+		return nil
 	})
-	return n, err
+	return n, files, err
+}
+
+// traceFolder tells whether a trace's id, which the client chose, is the name of a folder that no other trace has. The tag
+// mlflow.artifactLocation is no guide for a removal: clients may set it to what is not theirs.
+func traceFolder(id string) bool {
+	return id != "." && id != ".." && !strings.ContainsAny(id, "/\\%?#:")
 }
 
 // LinkTracesToRun makes traces show up in searches for a run; ids of no trace are passed over.

@@ -241,7 +241,7 @@ func FuzzExport(f *testing.F) {
 				t.Fatalf("%s: %v", info.TraceID, err)
 			}
 		}
-		if _, err := b.store.DeleteTraces(t.Context(), registry.TraceDeletion{ExperimentID: "0", MaxTimestamp: new(int64(1<<63 - 1))}); err != nil {
+		if _, _, err := b.store.DeleteTraces(t.Context(), registry.TraceDeletion{ExperimentID: "0", MaxTimestamp: new(int64(1<<63 - 1))}); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -24,6 +24,8 @@ type Artifacts interface {
 	Serve(w http.ResponseWriter, r *http.Request, location, path string)
 	// Put stores one file below an artifact location, completely or not at all. size is in bytes, or -1 if unknown.
 	Put(ctx context.Context, location, path string, r io.Reader, size int64) error
+	// Delete removes all that is at or below an artifact location. Where there is nothing is no error.
+	Delete(ctx context.Context, location string) error
 	// CleanPath checks a path that a client sent; MLflow's "Invalid path" if it climbs.
 	CleanPath(path string) (string, error)
 }

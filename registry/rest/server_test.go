@@ -151,6 +151,14 @@ func (f *files) Put(ctx context.Context, location, p string, r io.Reader, size i
 	return asRegistryError(repo.Put(ctx, path.Join(base, p), r, size))
 }
 
+func (f *files) Delete(ctx context.Context, location string) error {
+	repo, base, err := f.locator.Locate(location)
+	if err != nil {
+		return asRegistryError(err)
+	}
+	return asRegistryError(repo.Delete(ctx, base))
+}
+
 func (f *files) CleanPath(p string) (string, error) {
 	clean, err := artifacts.CleanPath(p)
 	return clean, asRegistryError(err)

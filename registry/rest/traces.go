@@ -216,7 +216,14 @@ type deleteTracesResponse struct {
 }
 
 func (a *API) deleteTraces(ctx context.Context, r *deleteTracesRequest) (deleteTracesResponse, error) {
-	n, err := a.DeleteTraces(ctx, registry.TraceDeletion{ExperimentID: r.ExperimentID, IDs: r.RequestIDs, MaxTimestamp: r.MaxTimestamp, MaxTraces: r.MaxTraces})
+	n, files, err := a.DeleteTraces(ctx, registry.TraceDeletion{ExperimentID: r.ExperimentID, IDs: r.RequestIDs, MaxTimestamp: r.MaxTimestamp, MaxTraces: r.MaxTraces})
+	// The rows are gone: what follows must not stop half-way because the client left, and an error of it could not be repaired by asking again.
+	ctx = context.WithoutCancel(ctx)
+	for _, location := range files {
+		if err := a.cfg.Artifacts.Delete(ctx, location); err != nil {
+			a.cfg.Log.Warn("artifacts of a deleted trace not removed", "location", location, "error", err)
+		}
+	}
 	return deleteTracesResponse{n}, err
 }
 
