@@ -21,6 +21,7 @@ import (
 
 	"github.com/prinzbox/prinzbox/artifacts"
 	"github.com/prinzbox/prinzbox/registry/sqldb"
+	"github.com/prinzbox/prinzbox/serving/python"
 )
 
 // Exit codes of the command.
@@ -156,6 +157,9 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.tls, "tls", "", "`self-signed` makes a certificate in the data folder, and everything https")
 	f.StringVar(&c.TLS.CertFile, "tls-cert", "", "`file` of the certificate (PEM) for https, with --tls-key")
 	f.StringVar(&c.TLS.KeyFile, "tls-key", "", "`file` of the certificate's key (PEM)")
+	f.StringVar(&c.Models, "models", "", "register and serve the model directories of this `folder` (NAME/MLmodel), now and as they change")
+	f.StringVar(&c.Python, "python", python.Auto, "the Python, with mlflow, that scores what prinzbox itself does not: a `path`, auto (the active one) or off")
+	f.BoolVar(&c.PythonInstall, "python-install", false, "make environments from models' requirements.txt where that Python has no mlflow; needs a network")
 	f.StringVar(&s.durability, "durability", "", "what a write survives: normal (kill -9), full (power cut too), off; default normal, or off with --ephemeral")
 	f.StringVar(&s.readyFile, "ready-file", "", "write the ready line into this `file` too, once everything answers")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prinzbox/prinzbox/registry/sqldb"
+	"github.com/prinzbox/prinzbox/serving/python"
 )
 
 // Version is the program's version; a release build sets it.
@@ -89,6 +90,14 @@ type Config struct {
 	// CustomScorers takes scorers that carry Python code, as MLFLOW_SERVER_ENABLE_CUSTOM_SCORERS has it. It is kept, never run.
 	CustomScorers bool
 
+	// Models is a folder of model directories, NAME/MLmodel, that are registered and scored as they come and change; empty means none.
+	Models string
+	// Python scores the models that no engine here does: the path of an interpreter that has mlflow, or "auto" for that of the active virtual environment or
+	// the PATH. Empty or "off" means that such models are refused.
+	Python string
+	// PythonInstall allows environments to be made from the models' own requirements, with uv or pip, where Python has no mlflow.
+	PythonInstall bool
+
 	// Log gets the server's log; nil means none.
 	Log *slog.Logger
 	// Progress is told what start-up does, in a few words.
@@ -100,7 +109,7 @@ type Config struct {
 
 // DefaultConfig is what `prinzbox serve` does without flags.
 func DefaultConfig() Config {
-	return Config{Port: DefaultPort, S3Port: DefaultS3Port, StaticPort: DefaultStaticPort, Data: DefaultData, Seed: true}
+	return Config{Port: DefaultPort, S3Port: DefaultS3Port, StaticPort: DefaultStaticPort, Data: DefaultData, Seed: true, Python: python.Auto}
 }
 
 // withDefaults fills what is empty.

@@ -20,6 +20,7 @@ import (
 	"github.com/prinzbox/prinzbox/registry/sqldb"
 	"github.com/prinzbox/prinzbox/seed"
 	"github.com/prinzbox/prinzbox/serving"
+	"github.com/prinzbox/prinzbox/serving/python"
 	"github.com/prinzbox/prinzbox/ui"
 )
 
@@ -34,6 +35,11 @@ type Env struct {
 	hooks   *rest.Webhooks
 	files   *files
 	scoring *serving.Server
+	python  *python.Fallback // nil when Python is off
+	// stopPrewarm ends the start of Python; nil when there is none.
+	stopPrewarm context.CancelFunc
+	// stopWatching ends the look at the folder of models; nil when there is none.
+	stopWatching context.CancelFunc
 	// auth is nil where nobody is asked for a password; madeUp says that this start made the admin's password.
 	auth   *registry.Auth
 	madeUp bool
@@ -97,8 +103,12 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 	}
 	e.scoring = serving.New(serving.Config{
 		Catalog: catalog{e.store}, Objects: modelFiles{e.files}, Log: e.cfg.Log, MaxBody: e.cfg.MaxBody, Version: MLflowVersion,
+		Fallback: e.pythonFallback(),
 	})
 	if err = e.seed(ctx); err != nil {
+		return nil, err
+	}
+	if err = e.watchModels(ctx); err != nil {
 		return nil, err
 	}
 	e.serve()
@@ -278,6 +288,7 @@ func (e *Env) Close() error {
 	e.closeOnce.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
+		var errs []error
 		var stopping sync.WaitGroup
 		for _, s := range e.servers {
 			stopping.Go(func() {
@@ -287,16 +298,23 @@ func (e *Env) Close() error {
 			})
 		}
 		stopping.Wait()
+		for _, end := range []context.CancelFunc{e.stopWatching, e.stopPrewarm} {
+			if end != nil {
+				end()
+			}
+		}
 		if e.servers == nil {
 			for _, l := range e.listeners {
 				_ = l.Close()
 			}
 		}
 		e.serving.Wait()
+		if e.python != nil {
+			errs = append(errs, e.python.Close())
+		}
 		if e.hooks != nil {
 			e.hooks.Close(ctx)
 		}
-		var errs []error
 		if e.blobs != nil {
 			errs = append(errs, e.blobs.Close())
 		}

@@ -94,6 +94,9 @@ func (c *cache) refresh(ctx context.Context, e *entry) *state {
 	}
 	s.loaded, s.err = Load(ctx, &noting{Objects: c.objects, etags: &s.etags}, e.uri)
 	if c.fallback != nil && registry.IsCode(s.err, registry.NotImplemented) {
+		if ctx.Value(noFallback{}) != nil {
+			return &state{err: s.err} // not remembered: the next request may want the fallback
+		}
 		s.etags = nil
 		s.loaded, s.err = loadFallback(ctx, c.fallback, c.objects, &noting{Objects: c.objects, etags: &s.etags}, e.uri, s.err)
 	}
@@ -104,6 +107,9 @@ func (c *cache) refresh(ctx context.Context, e *entry) *state {
 	old.close()
 	return s
 }
+
+// noFallback is the key of a context whose caller only wants to know about a model: no process is started for that.
+type noFallback struct{}
 
 // closeDelay is how long a replaced model may still be asked by requests that got it just before.
 const closeDelay = 5 * time.Second

@@ -187,8 +187,9 @@ type ModelInfo struct {
 	Signature *Signature
 	// InputExample is the saved input example as it stands in the directory; nil when there is none.
 	InputExample []byte
-	// Native tells that the model is scored here; Problem says why not.
+	// Native tells that an engine here scores the model; Python, that a Python worker does. Problem says why neither does.
 	Native  bool
+	Python  bool
 	Problem string
 }
 
@@ -198,13 +199,17 @@ const maxExample = 1 << 20
 // Describe tells what is known of a version's model. A name or version that is not there is an error; a
 // model that cannot be scored is not: Problem has the reason.
 func (s *Server) Describe(ctx context.Context, name, selector string) (ModelInfo, error) {
-	v, model, err := s.load(ctx, name, selector)
+	v, model, err := s.load(context.WithValue(ctx, noFallback{}, true), name, selector)
 	info := ModelInfo{Version: v}
 	if err != nil {
 		if v.Source == "" {
 			return info, err
 		}
-		info.Problem = registry.Body(err).Message
+		if s.cfg.Fallback != nil && registry.IsCode(err, registry.NotImplemented) {
+			info.Flavor, info.Python = "python_function", true // or not: the first request tells
+		} else {
+			info.Problem = registry.Body(err).Message
+		}
 		meta, err := loadMeta(ctx, s.cfg.Objects, v.Source)
 		if err != nil {
 			return info, nil //nolint:nilerr // Problem says it already
@@ -214,7 +219,9 @@ func (s *Server) Describe(ctx context.Context, name, selector string) (ModelInfo
 		}
 		return info, nil
 	}
-	info.Flavor, info.Estimator, info.Signature, info.Native = model.Flavor, model.Estimator, model.Signature(), true
+	info.Flavor, info.Estimator, info.Signature = model.Flavor, model.Estimator, model.Signature()
+	_, info.Python = model.Model.(Raw)
+	info.Native = !info.Python
 	if model.ExamplePath != "" {
 		if example, err := readFile(ctx, s.cfg.Objects, v.Source, model.ExamplePath, maxExample); err == nil {
 			info.InputExample = example

@@ -34,16 +34,21 @@ func TestAppendJSON(t *testing.T) {
 	older := bare
 	older.Outputs = nil
 	for _, v := range []appender{
-		runResponse{full}, runResponse{bare}, runResponse{older},
-		searchRunsResponse{}, searchRunsResponse{Runs: []registry.Run{full, bare}, NextPageToken: "t"},
-		versionsResponse{}, versionsResponse{NextPageToken: "t", ModelVersions: []registry.ModelVersion{
+		runResponse{full},
+		runResponse{bare},
+		runResponse{older},
+		searchRunsResponse{},
+		searchRunsResponse{Runs: []registry.Run{full, bare}, NextPageToken: "t"},
+		versionsResponse{},
+		versionsResponse{NextPageToken: "t", ModelVersions: []registry.ModelVersion{
 			{},
 			{
 				Name: "m", Version: "2", Created: 1, LastUpdated: 2, CurrentStage: "None", Description: &schema, Source: "s", RunID: "r", Status: "READY",
 				Tags: full.Data.Params, RunLink: "l", Aliases: []string{"a", "<b>"}, StorageLocation: "not shown",
 			},
 		}},
-		metricHistoryResponse{}, metricHistoryResponse{Metrics: full.Data.Metrics, NextPageToken: "t"},
+		metricHistoryResponse{},
+		metricHistoryResponse{Metrics: full.Data.Metrics, NextPageToken: "t"},
 	} {
 		got := v.appendJSON(nil)
 		var want bytes.Buffer
