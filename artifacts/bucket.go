@@ -52,7 +52,8 @@ func bucketExists(ctx context.Context, q Querier, name string) (bool, error) {
 	return err == nil, err
 }
 
-// DeleteBucket removes a bucket that holds neither objects nor uploads under way; else it is BucketNotEmpty.
+// DeleteBucket removes a bucket that holds neither objects, nor versions or delete markers, nor uploads under way; else it is
+// BucketNotEmpty.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 	err := s.write(ctx, func(tx Querier) error {
 		if ok, err := bucketExists(ctx, tx, name); err != nil {
@@ -62,12 +63,13 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 		}
 		var used bool
 		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM artifact_objects WHERE bucket = ?)
-			OR EXISTS (SELECT 1 FROM artifact_uploads WHERE bucket = ?)`, name, name).Scan(&used)
+			OR EXISTS (SELECT 1 FROM artifact_versions WHERE bucket = ?)
+			OR EXISTS (SELECT 1 FROM artifact_uploads WHERE bucket = ?)`, name, name, name).Scan(&used)
 		if err != nil {
 			return err
 		}
 		if used {
-			return &Error{codeBucketNotEmpty, "The bucket you tried to delete is not empty: delete its objects and abort its uploads first."}
+			return &Error{codeBucketNotEmpty, "The bucket you tried to delete is not empty: delete its objects, all versions of them, and abort its uploads first."}
 		}
 		_, err = tx.ExecContext(ctx, "DELETE FROM artifact_buckets WHERE name = ?", name)
 		return err

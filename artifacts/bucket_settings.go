@@ -10,6 +10,9 @@ const (
 	settingPolicy = "policy"
 	settingCORS   = "cors"
 	settingACL    = "acl"
+	settingTags   = "tags"
+	// settingVersioning is read by its name in SQL as well.
+	settingVersioning = "versioning"
 )
 
 // bucketSettings are those of one bucket, read. They are shared and never changed.
@@ -17,6 +20,8 @@ type bucketSettings struct {
 	policy *policy
 	cors   []corsRule
 	acl    string // canned; empty for private
+	// versioning is the state of the bucket.
+	versioning Versioning
 	// text holds the settings as they were put.
 	text map[string]string
 }
@@ -96,6 +101,8 @@ func (b *bucketSettings) read(bucket, kind, value string) (err error) {
 		b.cors, err = parseCORS([]byte(value))
 	case settingACL:
 		b.acl = value
+	case settingVersioning:
+		b.versioning = Versioning(value)
 	}
 	return err
 }

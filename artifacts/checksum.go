@@ -14,6 +14,12 @@ import (
 // checksumHeader begins the headers that carry an object's checksum.
 const checksumHeader = "X-Amz-Checksum-"
 
+// How the checksum of an object is made: of its bytes, or of the checksums of its parts.
+const (
+	checksumFull      = "FULL_OBJECT"
+	checksumComposite = "COMPOSITE"
+)
+
 // crc64NVME is the table of CRC-64/NVME, 16 KiB made on first use.
 var crc64NVME = sync.OnceValue(func() *crc64.Table { return crc64.MakeTable(0x9a6c9329ac4bc9b5) })
 

@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 )
 
@@ -19,7 +20,7 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 // Is tells errors.Is that the NoSuch… codes are [ErrNotFound].
 func (e *Error) Is(target error) bool {
 	switch e.Code {
-	case codeNoSuchKey, codeNoSuchBucket, codeNoSuchUpload:
+	case codeNoSuchKey, codeNoSuchBucket, codeNoSuchUpload, codeNoSuchVersion:
 		return target == ErrNotFound
 	}
 	return false
@@ -59,6 +60,7 @@ const (
 	codeInvalidPartOrder   = "InvalidPartOrder"
 	codeInvalidRange       = "InvalidRange"
 	codeInvalidRequest     = "InvalidRequest"
+	codeInvalidTag         = "InvalidTag"
 	codeKeyTooLong         = "KeyTooLongError"
 	codeMalformedXML       = "MalformedXML"
 	codeMetadataTooLarge   = "MetadataTooLarge"
@@ -67,6 +69,7 @@ const (
 	codeNoSuchBucket       = "NoSuchBucket"
 	codeNoSuchKey          = "NoSuchKey"
 	codeNoSuchUpload       = "NoSuchUpload"
+	codeNoSuchVersion      = "NoSuchVersion"
 	codeNotImplemented     = "NotImplemented"
 	codeNotModified        = "NotModified"
 	codePreconditionFailed = "PreconditionFailed"
@@ -88,6 +91,7 @@ var statuses = map[string]int{
 	codeNoSuchBucket:       http.StatusNotFound,
 	codeNoSuchKey:          http.StatusNotFound,
 	codeNoSuchUpload:       http.StatusNotFound,
+	codeNoSuchVersion:      http.StatusNotFound,
 	codeNotImplemented:     http.StatusNotImplemented,
 	codeNotModified:        http.StatusNotModified,
 	codePreconditionFailed: http.StatusPreconditionFailed,
@@ -97,6 +101,17 @@ var statuses = map[string]int{
 	"RequestTimeTooSkewed": http.StatusForbidden,
 	"AccessForbidden":      http.StatusForbidden,
 	"InsufficientStorage":  http.StatusInsufficientStorage,
+
+	"InvalidPartNumber": http.StatusRequestedRangeNotSatisfiable,
+	"NoSuchTagSet":      http.StatusNotFound,
+
+	"NoSuchLifecycleConfiguration":                   http.StatusNotFound,
+	"NoSuchPublicAccessBlockConfiguration":           http.StatusNotFound,
+	"NoSuchWebsiteConfiguration":                     http.StatusNotFound,
+	"ObjectLockConfigurationNotFoundError":           http.StatusNotFound,
+	"OwnershipControlsNotFoundError":                 http.StatusNotFound,
+	"ReplicationConfigurationNotFoundError":          http.StatusNotFound,
+	"ServerSideEncryptionConfigurationNotFoundError": http.StatusNotFound,
 
 	"NoSuchBucketPolicy":      http.StatusNotFound,
 	"NoSuchCORSConfiguration": http.StatusNotFound,
@@ -108,6 +123,10 @@ func noSuchBucket(bucket string) *Error {
 
 func noSuchKey(key string) *Error {
 	return &Error{codeNoSuchKey, "The specified key does not exist: " + key}
+}
+
+func keyTooLong(key string) *Error {
+	return &Error{codeKeyTooLong, fmt.Sprintf("Your key is too long: it has %d bytes; %d are allowed.", len(key), maxKeySize)}
 }
 
 func isCode(err error, code string) bool {

@@ -19,7 +19,7 @@ type ListOptions struct {
 
 // ListPage is a page of a listing.
 type ListPage struct {
-	// Objects and Prefixes are each in the order of their bytes. The objects have no Headers and Metadata.
+	// Objects and Prefixes are each in the order of their bytes. The objects have no Headers, Metadata, Tags and Version.
 	Objects  []ObjectInfo
 	Prefixes []string
 	// Truncated tells that there are more; Last is then the After of the next page.
@@ -65,7 +65,7 @@ func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (ListPag
 
 // listRun reads one range of rows onto the page. It returns where to go on, or "" when the page is complete.
 func (s *Store) listRun(ctx context.Context, bucket, from, end string, o ListOptions, page *ListPage) (string, error) {
-	query := "SELECT key, size, etag, modified, sum_type, sum FROM artifact_objects WHERE bucket = ? AND key >= ?"
+	query := "SELECT key, size, etag, modified, sum_type, sum, class FROM artifact_objects WHERE bucket = ? AND key >= ?"
 	args := []any{bucket, []byte(from)}
 	if end != "" {
 		query += " AND key < ?"
@@ -81,11 +81,11 @@ func (s *Store) listRun(ctx context.Context, bucket, from, end string, o ListOpt
 		info := ObjectInfo{Bucket: bucket}
 		var key []byte
 		var modified int64
-		if err := rows.Scan(&key, &info.Size, &info.ETag, &modified, &info.ChecksumType, &info.Checksum); err != nil {
+		if err := rows.Scan(&key, &info.Size, &info.ETag, &modified, &info.ChecksumType, &info.Checksum, &info.StorageClass); err != nil {
 			return "", err
 		}
 		info.Key = string(key)
-		info.decode(modified, "", "")
+		info.Modified = fromMillis(modified)
 		prefix, rolled := commonPrefix(info.Key, o)
 		if rolled && len(page.Prefixes) > 0 && page.Prefixes[len(page.Prefixes)-1] == prefix {
 			if passed++; passed > scanAhead {

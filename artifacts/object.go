@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,8 +33,21 @@ type ObjectInfo struct {
 	// Headers are those of Content-Type, Content-Encoding, Content-Disposition, Content-Language, Cache-Control and
 	// Expires that were stored; Metadata is x-amz-meta-* without that prefix, in lower case. They must not be changed.
 	Headers, Metadata map[string]string
+	// Tags are those of this version. They must not be changed.
+	Tags []Tag
+	// StorageClass is the one that the uploader named; empty for STANDARD. All are stored alike.
+	StorageClass string
+	// Version is the id of this version: "null" for one that was stored while the bucket was not versioned.
+	Version string
 
 	content int64
+}
+
+// Parts is how many parts the object was uploaded in; 0 if not as a multipart upload.
+func (info ObjectInfo) Parts() int {
+	_, count, _ := strings.Cut(info.ETag, "-")
+	n, _ := strconv.Atoi(count)
+	return n
 }
 
 // Conditions make an operation depend on the object that is there. ETags are given with or without quotes; "*" is any object.
@@ -42,6 +56,9 @@ type Conditions struct {
 	IfMatch string
 	// IfNoneMatch wants none of these.
 	IfNoneMatch string
+	// IfModifiedSince and IfUnmodifiedSince count, to the second, where an object is read: not for what is overwritten. Beside
+	// IfNoneMatch and IfMatch, respectively, they do not count.
+	IfModifiedSince, IfUnmodifiedSince time.Time
 }
 
 // PutOptions say how to store an object.
@@ -49,8 +66,10 @@ type PutOptions struct {
 	// Expect is verified; the zero value's Size 0 means an empty body, -1 is an unknown size.
 	Expect
 	Conditions
-	// Headers and Metadata are stored as they are and replace those of an object that was there.
+	// Headers, Metadata, Tags and StorageClass are stored as they are and replace those of an object that was there.
 	Headers, Metadata map[string]string
+	Tags              []Tag
+	StorageClass      string
 }
 
 // Put stores an object: completely, or not at all. It replaces one that was there. Errors: NoSuchBucket, KeyTooLongError,
@@ -66,6 +85,7 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, o P
 	info := ObjectInfo{
 		Bucket: bucket, Key: key, Size: b.size, ETag: hexOf(b.md5),
 		ChecksumType: o.Checksum, Checksum: b.checksum, Headers: o.Headers, Metadata: o.Metadata,
+		Tags: o.Tags, StorageClass: o.StorageClass,
 	}
 	var g garbage
 	err = s.write(ctx, func(tx Querier) error {
@@ -93,7 +113,7 @@ func (s *Store) checkTarget(ctx context.Context, bucket, key string, metadata ma
 		return &Error{codeInvalidArgument, "The object key is empty."}
 	}
 	if len(key) > maxKeySize {
-		return &Error{codeKeyTooLong, fmt.Sprintf("The key has %d bytes; %d are allowed.", len(key), maxKeySize)}
+		return keyTooLong(key)
 	}
 	size := 0
 	for k, v := range metadata {
@@ -110,30 +130,42 @@ func (s *Store) checkTarget(ctx context.Context, bucket, key string, metadata ma
 	return nil
 }
 
-// target reads, inside the transaction, the content that a key holds now (0 for none), and checks the conditions.
-func (s *Store) target(ctx context.Context, tx Querier, bucket, key string, c Conditions) (content int64, err error) {
-	var old sql.NullInt64
-	var etag sql.NullString
-	err = tx.QueryRowContext(ctx, `SELECT o.content, o.etag FROM artifact_buckets b
-		LEFT JOIN artifact_objects o ON o.bucket = b.name AND o.key = ? WHERE b.name = ?`, []byte(key), bucket).Scan(&old, &etag)
+// target is what a write finds at its key.
+type target struct {
+	versioning Versioning
+	// exists is set when there is a current version; the rest describes it.
+	exists        bool
+	content       int64
+	etag, version string
+}
+
+// target reads, inside the transaction, what a key holds now, and checks the conditions.
+func (s *Store) target(ctx context.Context, tx Querier, bucket, key string, c Conditions) (target, error) {
+	var content sql.NullInt64
+	var etag, version, versioning sql.NullString
+	err := tx.QueryRowContext(ctx, `SELECT o.content, o.etag, o.version, v.value FROM artifact_buckets b
+		LEFT JOIN artifact_objects o ON o.bucket = b.name AND o.key = ?
+		LEFT JOIN artifact_bucket_settings v ON v.bucket = b.name AND v.kind = 'versioning' WHERE b.name = ?`, []byte(key), bucket).
+		Scan(&content, &etag, &version, &versioning)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, noSuchBucket(bucket)
+		return target{}, noSuchBucket(bucket)
 	}
 	if err != nil {
-		return 0, err
+		return target{}, err
 	}
+	t := target{Versioning(versioning.String), content.Valid, content.Int64, etag.String, version.String}
 	if c.IfMatch != "" {
-		if !old.Valid {
-			return 0, noSuchKey(key)
+		if !t.exists {
+			return t, noSuchKey(key)
 		}
-		if !matchETag(c.IfMatch, etag.String) {
-			return 0, preconditionFailed("If-Match")
+		if !matchETag(c.IfMatch, t.etag) {
+			return t, preconditionFailed("If-Match")
 		}
 	}
-	if c.IfNoneMatch != "" && old.Valid && matchETag(c.IfNoneMatch, etag.String) {
-		return 0, preconditionFailed("If-None-Match")
+	if c.IfNoneMatch != "" && t.exists && matchETag(c.IfNoneMatch, t.etag) {
+		return t, preconditionFailed("If-None-Match")
 	}
-	return old.Int64, nil
+	return t, nil
 }
 
 func preconditionFailed(condition string) *Error {
@@ -151,21 +183,38 @@ func matchETag(list, etag string) bool {
 	return false
 }
 
-// setObject points a key at a content and releases the one it held.
-func (s *Store) setObject(ctx context.Context, tx Querier, info *ObjectInfo, old int64) (garbage, error) {
+// setObject makes a content the current version of a key. What was current stays as an older version, or is released.
+func (s *Store) setObject(ctx context.Context, tx Querier, info *ObjectInfo, old target) (g garbage, err error) {
 	modified := s.now()
-	info.Modified = time.UnixMilli(modified).UTC()
-	_, err := tx.ExecContext(ctx, `INSERT INTO artifact_objects
-		(bucket, key, content, size, etag, modified, sum_type, sum, headers, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (bucket, key) DO UPDATE SET content = excluded.content, size = excluded.size, etag = excluded.etag,
-		modified = excluded.modified, sum_type = excluded.sum_type, sum = excluded.sum,
-		headers = excluded.headers, metadata = excluded.metadata`,
-		info.Bucket, []byte(info.Key), info.content, info.Size, info.ETag, modified, info.ChecksumType, info.Checksum,
-		encodeMap(info.Headers), encodeMap(info.Metadata))
-	if err != nil || old == 0 {
-		return garbage{}, err
+	info.Modified, info.Version = fromMillis(modified), nullVersion
+	if old.versioning == VersioningEnabled {
+		info.Version = s.newID()
 	}
-	return release(ctx, tx, old)
+	replaces := old.exists && old.version == info.Version
+	if old.exists && !replaces {
+		if err := archive(ctx, tx, info.Bucket, info.Key); err != nil {
+			return g, err
+		}
+	}
+	if old.versioning == VersioningSuspended && !replaces {
+		gone, err := dropArchived(ctx, tx, info.Bucket, info.Key, nullVersion)
+		if err != nil {
+			return g, err
+		}
+		g = gone.garbage
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO artifact_objects
+		(bucket, key, content, size, etag, modified, sum_type, sum, headers, metadata, version, tags, class)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (bucket, key) DO UPDATE SET content = excluded.content, size = excluded.size, etag = excluded.etag,
+		modified = excluded.modified, sum_type = excluded.sum_type, sum = excluded.sum, headers = excluded.headers,
+		metadata = excluded.metadata, version = excluded.version, tags = excluded.tags, class = excluded.class`,
+		info.Bucket, []byte(info.Key), info.content, info.Size, info.ETag, modified, info.ChecksumType, info.Checksum,
+		encodeMap(info.Headers), encodeMap(info.Metadata), info.Version, encodeTags(info.Tags), info.StorageClass)
+	if err != nil || !replaces {
+		return g, err
+	}
+	return release(ctx, tx, old.content)
 }
 
 // Stat describes an object. Errors: NoSuchBucket, NoSuchKey.
@@ -174,24 +223,16 @@ func (s *Store) Stat(ctx context.Context, bucket, key string) (ObjectInfo, error
 	return found.info, err
 }
 
-func stat(ctx context.Context, q Querier, bucket, key string) (ObjectInfo, error) {
-	info := ObjectInfo{Bucket: bucket, Key: key}
-	var modified int64
-	var headers, metadata string
-	err := q.QueryRowContext(ctx, `SELECT content, size, etag, modified, sum_type, sum, headers, metadata
-		FROM artifact_objects WHERE bucket = ? AND key = ?`, bucket, []byte(key)).
-		Scan(&info.content, &info.Size, &info.ETag, &modified, &info.ChecksumType, &info.Checksum, &headers, &metadata)
-	if err != nil {
-		return ObjectInfo{}, missing(ctx, q, err, bucket, key)
+// StatVersion describes one version of an object: an id, "null", or "" for the current one. Errors: NoSuchBucket, NoSuchKey,
+// NoSuchVersion, InvalidArgument (for what is no id), MethodNotAllowed for a delete marker.
+func (s *Store) StatVersion(ctx context.Context, bucket, key, version string) (ObjectInfo, error) {
+	if version == "" {
+		return s.Stat(ctx, bucket, key)
 	}
-	info.decode(modified, headers, metadata)
-	return info, nil
+	return statVersion(ctx, s.db.Read(), bucket, key, version)
 }
 
-func (info *ObjectInfo) decode(modified int64, headers, metadata string) {
-	info.Modified = time.UnixMilli(modified).UTC()
-	info.Headers, info.Metadata = decodeMap(headers), decodeMap(metadata)
-}
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 // missing turns "no rows" into the error that says what is missing.
 func missing(ctx context.Context, q Querier, err error, bucket, key string) error {
@@ -204,116 +245,6 @@ func missing(ctx context.Context, q Querier, err error, bucket, key string) erro
 		return noSuchBucket(bucket)
 	}
 	return noSuchKey(key)
-}
-
-// Delete removes an object; one that is not there is no error. Errors: NoSuchBucket.
-func (s *Store) Delete(ctx context.Context, bucket string, keys ...string) error {
-	if ok, err := s.BucketExists(ctx, bucket); err != nil {
-		return err
-	} else if !ok {
-		return noSuchBucket(bucket)
-	}
-	var all []garbage
-	err := s.write(ctx, func(tx Querier) error {
-		for _, key := range keys {
-			var content int64
-			err := tx.QueryRowContext(ctx, "DELETE FROM artifact_objects WHERE bucket = ? AND key = ? RETURNING content", bucket, []byte(key)).Scan(&content)
-			if errors.Is(err, sql.ErrNoRows) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			g, err := release(ctx, tx, content)
-			if err != nil {
-				return err
-			}
-			all = append(all, g)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	s.collect(all...)
-	return nil
-}
-
-// DeletePrefix removes all objects whose key begins with a prefix, some hundred at a time. Errors: NoSuchBucket.
-func (s *Store) DeletePrefix(ctx context.Context, bucket, prefix string) error {
-	for {
-		page, err := s.List(ctx, bucket, ListOptions{Prefix: prefix, Max: 500})
-		if err != nil || len(page.Objects) == 0 {
-			return err
-		}
-		keys := make([]string, len(page.Objects))
-		for i, o := range page.Objects {
-			keys[i] = o.Key
-		}
-		if err := s.Delete(ctx, bucket, keys...); err != nil || !page.Truncated {
-			return err
-		}
-	}
-}
-
-// CopyOptions say how a copy differs from its source.
-type CopyOptions struct {
-	// Source conditions, then those on the target.
-	Source, Target Conditions
-	// ACL is the canned ACL of the copy; the source's does not go with it.
-	ACL string
-	// Replace takes Headers and Metadata instead of the source's.
-	Replace           bool
-	Headers, Metadata map[string]string
-}
-
-// Copy makes an object with the content of another. No bytes are copied: the two share them.
-// Errors: NoSuchBucket, NoSuchKey, PreconditionFailed.
-func (s *Store) Copy(ctx context.Context, fromBucket, fromKey, bucket, key string, o CopyOptions) (ObjectInfo, error) {
-	if err := s.checkTarget(ctx, bucket, key, o.Metadata); err != nil {
-		return ObjectInfo{}, err
-	}
-	var info ObjectInfo
-	var g garbage
-	err := s.write(ctx, func(tx Querier) error {
-		var err error
-		if info, err = stat(ctx, tx, fromBucket, fromKey); err != nil {
-			return err
-		}
-		if err := o.Source.check(info); err != nil {
-			return err
-		}
-		old, err := s.target(ctx, tx, bucket, key, o.Target)
-		if err != nil {
-			return err
-		}
-		info.Bucket, info.Key = bucket, key
-		if o.Replace {
-			info.Headers, info.Metadata = o.Headers, o.Metadata
-		}
-		info.Headers = withACL(info.Headers, o.ACL)
-		if _, err := tx.ExecContext(ctx, "UPDATE artifact_contents SET refs = refs + 1 WHERE id = ?", info.content); err != nil {
-			return err
-		}
-		g, err = s.setObject(ctx, tx, &info, old)
-		return err
-	})
-	if err != nil {
-		return ObjectInfo{}, err
-	}
-	s.collect(g)
-	return info, nil
-}
-
-// check applies the conditions to an object that exists.
-func (c Conditions) check(info ObjectInfo) error {
-	if c.IfMatch != "" && !matchETag(c.IfMatch, info.ETag) {
-		return preconditionFailed("If-Match")
-	}
-	if c.IfNoneMatch != "" && matchETag(c.IfNoneMatch, info.ETag) {
-		return preconditionFailed("If-None-Match")
-	}
-	return nil
 }
 
 func encodeMap(m map[string]string) string {

@@ -42,8 +42,13 @@ var errStale = errors.New("stale row")
 
 // Open opens an object. Errors: NoSuchBucket, NoSuchKey.
 func (s *Store) Open(ctx context.Context, bucket, key string) (*ObjectReader, error) {
+	return s.OpenVersion(ctx, bucket, key, "")
+}
+
+// OpenVersion opens one version of an object: an id, "null", or "" for the current one. Errors: those of [Store.StatVersion].
+func (s *Store) OpenVersion(ctx context.Context, bucket, key, version string) (*ObjectReader, error) {
 	for try := 0; ; try++ {
-		r, err := s.open(ctx, bucket, key)
+		r, err := s.open(ctx, bucket, key, version)
 		if !errors.Is(err, errStale) {
 			return r, err
 		}
@@ -53,8 +58,14 @@ func (s *Store) Open(ctx context.Context, bucket, key string) (*ObjectReader, er
 	}
 }
 
-func (s *Store) open(ctx context.Context, bucket, key string) (*ObjectReader, error) {
-	found, err := s.row(ctx, bucket, key)
+func (s *Store) open(ctx context.Context, bucket, key, version string) (*ObjectReader, error) {
+	read := s.row
+	if version != "" {
+		read = func(ctx context.Context, bucket, key string) (row, error) {
+			return s.versionRow(ctx, bucket, key, version)
+		}
+	}
+	found, err := read(ctx, bucket, key)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +76,7 @@ func (s *Store) open(ctx context.Context, bucket, key string) (*ObjectReader, er
 	return r, nil
 }
 
-// row reads an object's row, or remembers it.
+// row reads the row of an object's current version, or remembers it.
 func (s *Store) row(ctx context.Context, bucket, key string) (row, error) {
 	generation, name := s.Generation(), objectName{bucket, key}
 	if found, ok := s.rows.get(generation, name); ok {
@@ -73,18 +84,30 @@ func (s *Store) row(ctx context.Context, bucket, key string) (row, error) {
 	}
 	q := s.db.Read()
 	found := row{info: ObjectInfo{Bucket: bucket, Key: key}}
-	info := &found.info
-	var modified int64
-	var headers, metadata string
-	err := q.QueryRowContext(ctx, `SELECT o.content, o.size, o.etag, o.modified, o.sum_type, o.sum, o.headers, o.metadata, c.file, c.data
+	var stored storedObject
+	err := q.QueryRowContext(ctx, `SELECT content, o.size, etag, modified, sum_type, sum, headers, metadata, version, tags, class, c.file, c.data
 		FROM artifact_objects o JOIN artifact_contents c ON c.id = o.content WHERE o.bucket = ? AND o.key = ?`, bucket, []byte(key)).
-		Scan(&info.content, &info.Size, &info.ETag, &modified, &info.ChecksumType, &info.Checksum, &headers, &metadata, &found.file, &found.data)
+		Scan(append(stored.columns(&found.info), &found.file, &found.data)...)
 	if err != nil {
-		return row{}, missing(ctx, q, err, bucket, key)
+		return row{}, newestMarker(ctx, q, missing(ctx, q, err, bucket, key), bucket, key)
 	}
-	info.decode(modified, headers, metadata)
+	stored.decode(&found.info)
 	s.rows.put(generation, name, found)
 	return found, nil
+}
+
+// versionRow reads the row of a version. A content that is gone when it is looked for makes it errStale.
+func (s *Store) versionRow(ctx context.Context, bucket, key, version string) (row, error) {
+	info, err := s.StatVersion(ctx, bucket, key, version)
+	if err != nil {
+		return row{}, err
+	}
+	found := row{info: info}
+	err = s.db.Read().QueryRowContext(ctx, "SELECT file, data FROM artifact_contents WHERE id = ?", info.content).Scan(&found.file, &found.data)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = errStale
+	}
+	return found, err
 }
 
 // openContent opens the bytes of a content, holding its files in place until release is called.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,6 +91,9 @@ type call struct {
 	pageRule corsRule
 
 	bucket, key string
+	// version is the versionId that was asked for, or empty; partNumber that of a GET or HEAD, or 0.
+	version    string
+	partNumber int
 	// hostBucket is the bucket that the host named; empty for path style.
 	hostBucket string
 	query      map[string][]string
@@ -100,6 +104,8 @@ type call struct {
 
 	// info is the object that the answer is about, once known.
 	info *ObjectInfo
+	// part is the part of it that was asked for, if it has parts.
+	part *Part
 	// err is what went wrong in the backend, in more detail than gofakes3's errors can say.
 	err error
 }
@@ -144,11 +150,21 @@ func (c *call) serve() error {
 		}
 		return err
 	}
+	c.version = query.Get("versionId")
 	if err := c.authorize(op); err != nil {
 		return err
 	}
+	if len(c.key) > maxKeySize {
+		return keyTooLong(c.key)
+	}
 	if err := c.checkHeaders(); err != nil {
 		return err
+	}
+	if number := query.Get("partNumber"); number != "" && (c.r.Method == http.MethodGet || c.r.Method == http.MethodHead) {
+		if c.headers.Get("Range") != "" {
+			return &Error{codeInvalidRequest, "Cannot specify both Range header and partNumber query parameter"}
+		}
+		c.partNumber, _ = strconv.Atoi(number) // checked with the query
 	}
 	if err := c.openBody(c.id, op); err != nil {
 		return err
@@ -183,6 +199,11 @@ func (c *call) delegate(op operation) error {
 	r.URL.Path, r.URL.RawPath = "/"+c.bucket, ""
 	if c.key != "" {
 		r.URL.Path += "/" + c.key
+	}
+	if c.version != "" { // gofakes3 has no versions; the backend knows which one is meant
+		q := r.URL.Query()
+		q.Del("versionId")
+		r.URL.RawQuery = q.Encode()
 	}
 	for name := range r.Header {
 		if strings.HasPrefix(name, "X-Amz-") || strings.HasPrefix(name, "X-Minio-") {
@@ -223,12 +244,15 @@ func (c *call) writeXML(doc any) error {
 
 // errorXML is S3's error document.
 type errorXML struct {
-	XMLName   xml.Name `xml:"Error"`
-	Code      string
-	Message   string
-	Resource  string
-	RequestID string `xml:"RequestId"`
-	HostID    string `xml:"HostId"`
+	XMLName    xml.Name `xml:"Error"`
+	Code       string
+	Message    string
+	BucketName string `xml:",omitempty"`
+	Key        string `xml:",omitempty"`
+	VersionID  string `xml:"VersionId,omitempty"`
+	Resource   string
+	RequestID  string `xml:"RequestId"`
+	HostID     string `xml:"HostId"`
 }
 
 // writeError answers with an error. The details of one that is not the client's fault go to the log.
@@ -249,6 +273,15 @@ func (c *call) writeError(w http.ResponseWriter, err error) {
 	for _, name := range []string{"Etag", "Last-Modified", "Content-Length", "Content-Range"} {
 		h.Del(name)
 	}
+	var met *markerError
+	if errors.As(err, &met) {
+		h.Set("X-Amz-Delete-Marker", "true")
+		c.tellVersion(met.marker.Version)
+		if e.Code == codeMethodNotAllowed {
+			h.Set("Allow", http.MethodDelete)
+			h.Set("Last-Modified", met.marker.Modified.Format(http.TimeFormat))
+		}
+	}
 	h.Set("Content-Type", "application/xml")
 	if c.r.Method == http.MethodHead {
 		w.WriteHeader(e.HTTPStatus())
@@ -258,7 +291,16 @@ func (c *call) writeError(w http.ResponseWriter, err error) {
 	if c.key != "" {
 		resource += "/" + c.key
 	}
-	b, err := xml.Marshal(errorXML{Code: e.Code, Message: e.Message, Resource: resource, RequestID: c.requestID, HostID: "prinzbox"})
+	doc := errorXML{Code: e.Code, Message: e.Message, Resource: resource, RequestID: c.requestID, HostID: "prinzbox"}
+	switch e.Code {
+	case codeNoSuchBucket:
+		doc.BucketName = c.bucket
+	case codeNoSuchVersion:
+		doc.Key, doc.VersionID = c.key, c.version
+	case codeNoSuchKey:
+		doc.Key = c.key
+	}
+	b, err := xml.Marshal(doc)
 	if err != nil {
 		b = nil // xml.Marshal replaces what XML cannot hold; it cannot fail on strings
 	}

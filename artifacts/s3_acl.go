@@ -208,10 +208,11 @@ func (c *call) getACL() error {
 			return err
 		}
 	} else {
-		info, err := c.store.Stat(c.ctx, c.bucket, c.key)
+		info, err := c.store.StatVersion(c.ctx, c.bucket, c.key, c.version)
 		if err != nil {
 			return err
 		}
+		c.tellVersion(info.Version)
 		acl = info.Headers[aclHeader]
 	}
 	type grantee struct {
@@ -262,5 +263,9 @@ func (c *call) putACL() error {
 	if c.key == "" {
 		return c.store.set(c.ctx, c.bucket, settingACL, acl)
 	}
-	return c.store.SetObjectACL(c.ctx, c.bucket, c.key, acl)
+	info, err := c.store.SetObjectACL(c.ctx, c.bucket, c.key, c.version, acl)
+	if err == nil {
+		c.tellVersion(info.Version)
+	}
+	return err
 }

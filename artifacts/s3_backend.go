@@ -13,8 +13,7 @@ import (
 
 // call is gofakes3's view of the store.
 var (
-	_ gofakes3.Backend          = (*call)(nil)
-	_ gofakes3.MultipartBackend = (*call)(nil)
+	_ gofakes3.Backend = (*call)(nil)
 )
 
 // fail remembers an error in full and gives gofakes3 the little it needs.
@@ -110,7 +109,7 @@ func (c *call) ForceDeleteBucket(name string) error {
 // puts a slash before every key, where other clients stored the object without.
 func (c *call) withKey(key string, fn func(key string) error) error {
 	err := fn(key)
-	if bare := strings.TrimLeft(key, "/"); bare != key && bare != "" && isCode(err, codeNoSuchKey) {
+	if bare := strings.TrimLeft(key, "/"); bare != key && bare != "" && (isCode(err, codeNoSuchKey) || isCode(err, codeNoSuchVersion)) {
 		if fn(bare) == nil {
 			return nil
 		}
@@ -122,7 +121,7 @@ func (c *call) withKey(key string, fn func(key string) error) error {
 func (c *call) GetObject(bucket, key string, _ *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
 	var r *ObjectReader
 	err := c.withKey(key, func(key string) (err error) {
-		r, err = c.store.Open(c.ctx, bucket, key)
+		r, err = c.store.OpenVersion(c.ctx, bucket, key, c.version)
 		return err
 	})
 	if err != nil {
@@ -156,7 +155,7 @@ func (p *part) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, &p.Limite
 func (c *call) HeadObject(bucket, key string) (*gofakes3.Object, error) {
 	var info ObjectInfo
 	err := c.withKey(key, func(key string) (err error) {
-		info, err = c.store.Stat(c.ctx, bucket, key)
+		info, err = c.store.StatVersion(c.ctx, bucket, key, c.version)
 		return err
 	})
 	if err != nil {
@@ -185,6 +184,12 @@ func (c *call) object(info *ObjectInfo) (*gofakes3.Object, error) {
 		"Content-Type":  "binary/octet-stream",
 	}}
 	maps.Copy(o.Metadata, info.Headers)
+	if c.partNumber > 0 {
+		if err := c.selectPart(*info); err != nil {
+			c.info = nil
+			return nil, err
+		}
+	}
 	if c.span != nil {
 		start, length, err := c.span.of(info.Size)
 		if err != nil {
@@ -196,31 +201,18 @@ func (c *call) object(info *ObjectInfo) (*gofakes3.Object, error) {
 	return o, nil
 }
 
-// DeleteObject implements gofakes3.Backend.
+// DeleteObject implements gofakes3.Backend. Our own handler serves deletes; this is complete all the same.
 func (c *call) DeleteObject(bucket, key string) (gofakes3.ObjectDeleteResult, error) {
 	return gofakes3.ObjectDeleteResult{}, c.fail(c.store.Delete(c.ctx, bucket, key))
 }
 
-// DeleteMulti implements gofakes3.Backend.
+// DeleteMulti implements gofakes3.Backend. Our own handler serves deletes; this is complete all the same.
 func (c *call) DeleteMulti(bucket string, keys ...string) (gofakes3.MultiDeleteResult, error) {
 	var result gofakes3.MultiDeleteResult
-	if len(keys) == 0 || len(keys) > 1000 {
-		return result, c.fail(&Error{codeMalformedXML, "A delete request names 1 to 1000 keys."})
-	}
-	permitted := keys[:0:0]
-	for _, key := range keys {
-		if err := c.mayDelete(key, ""); err == nil {
-			permitted = append(permitted, key)
-		} else if isCode(err, codeAccessDenied) {
-			result.Error = append(result.Error, gofakes3.ErrorResult{Key: key, Code: codeAccessDenied, Message: "Access Denied"})
-		} else {
-			return result, c.fail(err)
-		}
-	}
-	if err := c.store.Delete(c.ctx, bucket, permitted...); err != nil {
+	if err := c.store.Delete(c.ctx, bucket, keys...); err != nil {
 		return result, c.fail(err)
 	}
-	for _, key := range permitted {
+	for _, key := range keys {
 		result.Deleted = append(result.Deleted, gofakes3.ObjectID{Key: key})
 	}
 	return result, nil
@@ -228,10 +220,12 @@ func (c *call) DeleteMulti(bucket string, keys ...string) (gofakes3.MultiDeleteR
 
 // PutObject implements gofakes3.Backend. The body is read from the call, not from gofakes3's reader, which would hash it once more.
 func (c *call) PutObject(bucket, key string, _ map[string]string, _ io.Reader, _ int64, _ *gofakes3.PutConditions) (gofakes3.PutObjectResult, error) {
-	headers, metadata := storedHeaders(c.headers)
-	info, err := c.store.Put(c.ctx, bucket, key, c.body, PutOptions{
-		Expect: c.body.Expect, Conditions: c.write, Headers: headers, Metadata: metadata,
-	})
+	o := PutOptions{Expect: c.body.Expect, Conditions: c.write}
+	var err error
+	if o.Headers, o.Metadata, o.Tags, o.StorageClass, err = describedObject(c.headers); err != nil {
+		return gofakes3.PutObjectResult{}, c.fail(err)
+	}
+	info, err := c.store.Put(c.ctx, bucket, key, c.body, o)
 	if err == nil {
 		c.info = &info
 	}
@@ -240,119 +234,6 @@ func (c *call) PutObject(bucket, key string, _ map[string]string, _ io.Reader, _
 
 // CopyObject implements gofakes3.Backend. Our own handler serves copies; this is complete all the same.
 func (c *call) CopyObject(srcBucket, srcKey, dstBucket, dstKey string, _ map[string]string) (gofakes3.CopyObjectResult, error) {
-	info, err := c.store.Copy(c.ctx, srcBucket, srcKey, dstBucket, dstKey, CopyOptions{})
+	info, _, err := c.store.Copy(c.ctx, srcBucket, srcKey, dstBucket, dstKey, CopyOptions{})
 	return gofakes3.CopyObjectResult{ETag: `"` + info.ETag + `"`, LastModified: contentTime(info.Modified)}, c.fail(err)
-}
-
-// CreateMultipartUpload implements gofakes3.MultipartBackend.
-func (c *call) CreateMultipartUpload(bucket, key string, _ map[string]string) (gofakes3.UploadID, error) {
-	o := UploadOptions{
-		Checksum:   checksumName(c.headers.Get("X-Amz-Checksum-Algorithm")),
-		FullObject: strings.EqualFold(c.headers.Get("X-Amz-Checksum-Type"), "FULL_OBJECT"),
-	}
-	o.Headers, o.Metadata = storedHeaders(c.headers)
-	id, err := c.store.CreateUpload(c.ctx, bucket, key, o)
-	return gofakes3.UploadID(id), c.fail(err)
-}
-
-// UploadPart implements gofakes3.MultipartBackend.
-func (c *call) UploadPart(bucket, key string, id gofakes3.UploadID, number int, _ int64, _ io.Reader) (string, error) {
-	p, err := c.store.PutPart(c.ctx, bucket, key, string(id), number, c.body, c.body.Expect)
-	if err == nil {
-		c.info = &ObjectInfo{ETag: p.ETag, ChecksumType: p.ChecksumType, Checksum: p.Checksum}
-	}
-	return `"` + p.ETag + `"`, c.fail(err)
-}
-
-// ListMultipartUploads implements gofakes3.MultipartBackend.
-func (c *call) ListMultipartUploads(bucket string, marker *gofakes3.UploadListMarker, prefix gofakes3.Prefix, limit int64) (*gofakes3.ListMultipartUploadsResult, error) {
-	result := &gofakes3.ListMultipartUploadsResult{Bucket: bucket, Prefix: prefix.Prefix, MaxUploads: limit}
-	if marker != nil {
-		result.KeyMarker, result.UploadIDMarker = marker.Object, marker.UploadID
-	}
-	uploads, truncated, err := c.store.ListUploads(c.ctx, bucket, prefix.Prefix, result.KeyMarker, string(result.UploadIDMarker), int(limit))
-	if err != nil {
-		return nil, c.fail(err)
-	}
-	for _, u := range uploads {
-		result.Uploads = append(result.Uploads, gofakes3.ListMultipartUploadItem{
-			Key: u.Key, UploadID: gofakes3.UploadID(u.ID), Initiated: contentTime(u.Started),
-		})
-	}
-	if result.IsTruncated = truncated; truncated {
-		last := uploads[len(uploads)-1]
-		result.NextKeyMarker, result.NextUploadIDMarker = last.Key, gofakes3.UploadID(last.ID)
-	}
-	return result, nil
-}
-
-// ListParts implements gofakes3.MultipartBackend.
-func (c *call) ListParts(bucket, key string, id gofakes3.UploadID, marker int, limit int64) (*gofakes3.ListMultipartUploadPartsResult, error) {
-	parts, truncated, err := c.store.ListParts(c.ctx, bucket, key, string(id), marker, int(limit))
-	if err != nil {
-		return nil, c.fail(err)
-	}
-	result := &gofakes3.ListMultipartUploadPartsResult{
-		Bucket: bucket, Key: key, UploadID: id, PartNumberMarker: marker, MaxParts: limit, IsTruncated: truncated,
-	}
-	for _, p := range parts {
-		result.Parts = append(result.Parts, gofakes3.ListMultipartUploadPartItem{
-			PartNumber: p.Number, LastModified: contentTime(p.Modified), ETag: `"` + p.ETag + `"`, Size: p.Size,
-		})
-		result.NextPartNumberMarker = p.Number
-	}
-	return result, nil
-}
-
-// AbortMultipartUpload implements gofakes3.MultipartBackend.
-func (c *call) AbortMultipartUpload(bucket, key string, id gofakes3.UploadID) error {
-	return c.fail(c.store.AbortUpload(c.ctx, bucket, key, string(id)))
-}
-
-// CompleteMultipartUpload implements gofakes3.MultipartBackend.
-func (c *call) CompleteMultipartUpload(bucket, key string, id gofakes3.UploadID, in *gofakes3.CompleteMultipartUploadRequest) (gofakes3.VersionID, string, error) {
-	parts := make([]PartInfo, len(in.Parts))
-	for i, p := range in.Parts {
-		parts[i] = PartInfo{Number: p.PartNumber, ETag: p.ETag}
-	}
-	o := CompleteOptions{Conditions: c.write, ChecksumType: strings.ToUpper(c.headers.Get("X-Amz-Checksum-Type"))}
-	if _, value, err := declaredChecksum(c.headers); err != nil {
-		return "", "", c.fail(err)
-	} else if value != nil {
-		o.Checksum = value()
-	}
-	info, err := c.store.CompleteUpload(c.ctx, bucket, key, string(id), parts, o)
-	if err == nil {
-		c.info = &info
-	}
-	return "", `"` + info.ETag + `"`, c.fail(err)
-}
-
-// storedHeaders picks from a request what is kept with an object.
-func storedHeaders(h http.Header) (headers, metadata map[string]string) {
-	headers, metadata = map[string]string{}, map[string]string{}
-	for _, name := range []string{"Content-Type", "Content-Disposition", "Content-Language", "Cache-Control", "Expires"} {
-		if v := h.Get(name); v != "" {
-			headers[name] = v
-		}
-	}
-	// aws-chunked is how the body travelled, not what it is.
-	var encodings []string
-	for e := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
-		if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "aws-chunked") {
-			encodings = append(encodings, e)
-		}
-	}
-	if len(encodings) > 0 {
-		headers["Content-Encoding"] = strings.Join(encodings, ",")
-	}
-	if acl, err := aclOf(h); err == nil && acl != "" { // checkHeaders has refused wrong ones
-		headers[aclHeader] = acl
-	}
-	for name, values := range h {
-		if rest, ok := strings.CutPrefix(name, "X-Amz-Meta-"); ok {
-			metadata[strings.ToLower(rest)] = strings.Join(values, ",")
-		}
-	}
-	return headers, metadata
 }

@@ -124,10 +124,6 @@ func (b *body) give(r *http.Request, op operation) error {
 		r.Body, r.ContentLength = http.NoBody, 0
 		return nil
 	}
-	// The checksum header of a CompleteMultipartUpload is the object's, not this document's.
-	if r.Method == http.MethodPost && op.resource == "uploadId" {
-		b.Checksum, b.ChecksumValue = "", nil
-	}
 	document, err := b.readDocument()
 	if err != nil {
 		return err

@@ -5,13 +5,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // readConditions are those of GET and HEAD.
 type readConditions struct {
 	Conditions
-	modifiedSince, unmodifiedSince time.Time
 	// checksums asks for the object's checksum in the answer.
 	checksums bool
 }
@@ -21,7 +19,7 @@ func (c *call) takeConditions() {
 	h := c.r.Header
 	switch c.r.Method {
 	case http.MethodGet, http.MethodHead:
-		c.read = readConditionsOf(h, "")
+		c.read.Conditions = conditionsOf(h, "")
 		c.read.checksums = strings.EqualFold(h.Get("X-Amz-Checksum-Mode"), "ENABLED")
 		c.span = parseSpan(h.Get("Range"))
 	default:
@@ -29,32 +27,12 @@ func (c *call) takeConditions() {
 	}
 }
 
-// readConditionsOf reads the conditions from headers with a prefix, as x-amz-copy-source-.
-func readConditionsOf(h http.Header, prefix string) readConditions {
-	c := readConditions{Conditions: Conditions{IfMatch: h.Get(prefix + "If-Match"), IfNoneMatch: h.Get(prefix + "If-None-Match")}}
-	c.modifiedSince, _ = http.ParseTime(h.Get(prefix + "If-Modified-Since")) // one that cannot be read does not count
-	c.unmodifiedSince, _ = http.ParseTime(h.Get(prefix + "If-Unmodified-Since"))
+// conditionsOf reads the conditions from headers with a prefix, as x-amz-copy-source-.
+func conditionsOf(h http.Header, prefix string) Conditions {
+	c := Conditions{IfMatch: h.Get(prefix + "If-Match"), IfNoneMatch: h.Get(prefix + "If-None-Match")}
+	c.IfModifiedSince, _ = http.ParseTime(h.Get(prefix + "If-Modified-Since")) // one that cannot be read does not count
+	c.IfUnmodifiedSince, _ = http.ParseTime(h.Get(prefix + "If-Unmodified-Since"))
 	return c
-}
-
-// check applies the conditions in HTTP's order of precedence. A failed If-None-Match or If-Modified-Since is NotModified.
-func (c readConditions) check(info ObjectInfo) error {
-	modified := info.Modified.Truncate(time.Second) // as Last-Modified shows it
-	if c.IfMatch != "" {
-		if !matchETag(c.IfMatch, info.ETag) {
-			return preconditionFailed("If-Match")
-		}
-	} else if !c.unmodifiedSince.IsZero() && modified.After(c.unmodifiedSince) {
-		return preconditionFailed("If-Unmodified-Since")
-	}
-	if c.IfNoneMatch != "" {
-		if matchETag(c.IfNoneMatch, info.ETag) {
-			return &Error{codeNotModified, "Not Modified"}
-		}
-	} else if !c.modifiedSince.IsZero() && !modified.After(c.modifiedSince) {
-		return &Error{codeNotModified, "Not Modified"}
-	}
-	return nil
 }
 
 // span is a Range header of one range: first to last, or the last bytes when first is -1; last is -1 for the end.

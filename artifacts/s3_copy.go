@@ -3,6 +3,7 @@ package artifacts
 import (
 	"encoding/xml"
 	"io"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -12,64 +13,92 @@ type copyXML struct {
 	XMLName            xml.Name
 	Xmlns              string `xml:"xmlns,attr"`
 	LastModified, ETag string
+	checksumXML
+	ChecksumType string `xml:",omitempty"`
 }
 
-// copySource reads x-amz-copy-source: BUCKET/KEY, percent-encoded, perhaps with a leading slash and ?versionId=null.
-func (c *call) copySource() (bucket, key string, err error) {
-	text, version, _ := strings.Cut(c.r.Header.Get("X-Amz-Copy-Source"), "?versionId=")
-	if version != "" && version != "null" {
-		return "", "", &Error{codeInvalidArgument, "Invalid version id specified: versioning is not implemented here, the only version is null."}
+// copySource reads x-amz-copy-source: BUCKET/KEY, percent-encoded, perhaps with a leading slash and ?versionId=ID.
+func (c *call) copySource() (bucket, key, version string, err error) {
+	text, version, versioned := strings.Cut(c.r.Header.Get("X-Amz-Copy-Source"), "?versionId=")
+	if versioned && !validVersion(version) {
+		return "", "", "", &Error{codeInvalidArgument, "Invalid version id specified"}
 	}
 	text, err = url.PathUnescape(text)
 	bucket, key, _ = strings.Cut(strings.TrimPrefix(text, "/"), "/")
 	if err != nil || bucket == "" || key == "" {
-		return "", "", &Error{codeInvalidArgument, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey, URL-encoded."}
+		return "", "", "", &Error{codeInvalidArgument, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey, URL-encoded."}
 	}
 	err = c.withKey(key, func(k string) error {
-		info, err := c.store.Stat(c.ctx, bucket, k)
+		info, err := c.store.StatVersion(c.ctx, bucket, k, version)
 		if err == nil {
 			key = k
-			err = c.sourceConditions().check(info)
+			err = c.sourceConditions().checkSource(info)
 		}
-		if isCode(err, codeNotModified) { // there is no 304 for a copy
-			err = preconditionFailed("x-amz-copy-source-if-none-match or -if-modified-since")
-		}
-		return err
+		return copySourceError(err)
 	})
-	return bucket, key, err
+	return bucket, key, version, err
 }
 
-func (c *call) sourceConditions() readConditions {
-	return readConditionsOf(c.r.Header, "X-Amz-Copy-Source-")
-}
+func (c *call) sourceConditions() Conditions { return conditionsOf(c.r.Header, "X-Amz-Copy-Source-") }
 
 // copyObject serves CopyObject.
 func (c *call) copyObject() error {
-	bucket, key, err := c.copySource()
+	bucket, key, version, err := c.copySource()
 	if err != nil {
 		return err
 	}
-	o := CopyOptions{Source: c.sourceConditions().Conditions, Target: c.write}
-	switch directive := c.r.Header.Get("X-Amz-Metadata-Directive"); directive {
+	h := c.r.Header
+	o := CopyOptions{SourceVersion: version, Source: c.sourceConditions(), Target: c.write, Redirect: h.Get(redirectHeader)}
+	headers, metadata, tags, class, err := describedObject(h)
+	if err != nil {
+		return err
+	}
+	o.StorageClass = class
+	switch directive := h.Get("X-Amz-Metadata-Directive"); directive {
 	case "", "COPY":
-		if bucket == c.bucket && key == c.key {
+		changes := version != "" || h.Get("X-Amz-Storage-Class") != "" || o.Redirect != ""
+		if bucket == c.bucket && key == c.key && !changes {
 			return &Error{codeInvalidRequest, "This copy request is illegal because it is trying to copy an object to itself without changing " +
-				"the object's metadata: set x-amz-metadata-directive to REPLACE."}
+				"the object's metadata, storage class or website redirect location: set x-amz-metadata-directive to REPLACE."}
 		}
 	case "REPLACE":
-		o.Replace = true
-		o.Headers, o.Metadata = storedHeaders(c.r.Header)
+		o.Replace, o.Headers, o.Metadata = true, headers, metadata
 	default:
 		return &Error{codeInvalidArgument, "Unknown metadata directive " + directive + ": use COPY or REPLACE."}
 	}
-	if o.ACL, err = aclOf(c.r.Header); err != nil {
+	switch directive := h.Get("X-Amz-Tagging-Directive"); directive {
+	case "", "COPY":
+	case "REPLACE":
+		o.ReplaceTags, o.Tags = true, tags
+	default:
+		return &Error{codeInvalidArgument, "Unknown tagging directive " + directive + ": use COPY or REPLACE."}
+	}
+	if name := h.Get("X-Amz-Checksum-Algorithm"); name != "" {
+		if o.Checksum, _, err = uploadChecksum(http.Header{"X-Amz-Checksum-Algorithm": {name}}); err != nil {
+			return err
+		}
+	}
+	if o.ACL, err = aclOf(h); err != nil {
 		return err
 	}
-	info, err := c.store.Copy(c.ctx, bucket, key, c.bucket, c.key, o)
+	info, source, err := c.store.Copy(c.ctx, bucket, key, c.bucket, c.key, o)
 	if err != nil {
 		return err
 	}
-	return c.writeXML(copyXML{xml.Name{Local: "CopyObjectResult"}, s3Namespace, formatTime(info.Modified), `"` + info.ETag + `"`})
+	c.tellVersion(info.Version)
+	c.tellSource(source)
+	_, kind := info.checksumKind()
+	return c.writeXML(copyXML{
+		xml.Name{Local: "CopyObjectResult"}, s3Namespace, formatTime(info.Modified), `"` + info.ETag + `"`,
+		newChecksumXML(info.ChecksumType, info.Checksum), kind,
+	})
+}
+
+// tellSource names the version that was copied.
+func (c *call) tellSource(source ObjectInfo) {
+	if c.versionedBucket(source.Bucket) {
+		c.w.Header().Set("X-Amz-Copy-Source-Version-Id", source.Version)
+	}
 }
 
 // copyPart serves UploadPartCopy.
@@ -83,16 +112,16 @@ func (c *call) copyPart() error {
 	if err != nil {
 		return err
 	}
-	bucket, key, err := c.copySource()
+	bucket, key, version, err := c.copySource()
 	if err != nil {
 		return err
 	}
-	r, err := c.store.Open(c.ctx, bucket, key)
+	r, err := c.store.OpenVersion(c.ctx, bucket, key, version)
 	if err != nil {
-		return err
+		return copySourceError(err)
 	}
 	defer func() { _ = r.Close() }()
-	if err := c.sourceConditions().check(r.ObjectInfo); err != nil {
+	if err := c.sourceConditions().checkSource(r.ObjectInfo); err != nil {
 		return err
 	}
 	start, length := int64(0), r.Size
@@ -112,5 +141,9 @@ func (c *call) copyPart() error {
 	if err != nil {
 		return err
 	}
-	return c.writeXML(copyXML{xml.Name{Local: "CopyPartResult"}, s3Namespace, formatTime(p.Modified), `"` + p.ETag + `"`})
+	c.tellSource(r.ObjectInfo)
+	return c.writeXML(copyXML{
+		xml.Name{Local: "CopyPartResult"}, s3Namespace, formatTime(p.Modified), `"` + p.ETag + `"`,
+		newChecksumXML(p.ChecksumType, p.Checksum), "",
+	})
 }

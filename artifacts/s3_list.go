@@ -58,23 +58,15 @@ func (c *call) listObjects() error {
 	if t := q.Get("list-type"); t != "" && !v2 {
 		return &Error{codeInvalidArgument, "Invalid list-type: " + t + ". The newest is 2."}
 	}
-	o := ListOptions{Prefix: q.Get("prefix"), Delimiter: q.Get("delimiter"), Max: 1000}
-	doc := listXML{Xmlns: s3Namespace, Name: c.bucket, MaxKeys: 1000}
-	if text := q.Get("max-keys"); text != "" {
-		n, err := strconv.ParseInt(text, 10, 32)
-		if err != nil || n < 0 {
-			return &Error{codeInvalidArgument, "max-keys must be an integer between 0 and 2147483647, not " + text}
-		}
-		doc.MaxKeys = int(min(n, 1000))
-		o.Max = doc.MaxKeys
+	o := ListOptions{Prefix: q.Get("prefix"), Delimiter: q.Get("delimiter")}
+	var err error
+	if o.Max, err = pageSize(q, "max-keys"); err != nil {
+		return err
 	}
-	encode := func(s string) string { return s }
-	switch t := q.Get("encoding-type"); t {
-	case "":
-	case "url":
-		doc.EncodingType, encode = "url", encodeKey
-	default:
-		return &Error{codeInvalidArgument, "Invalid encoding-type: " + t + ". Use url."}
+	doc := listXML{Xmlns: s3Namespace, Name: c.bucket, MaxKeys: o.Max}
+	encode, err := encoding(q, &doc.EncodingType)
+	if err != nil {
+		return err
 	}
 	if v2 {
 		o.After = q.Get("start-after")
@@ -117,20 +109,44 @@ func (c *call) listObjects() error {
 	for i, info := range page.Objects {
 		item := listItemXML{
 			Key: encode(info.Key), LastModified: formatTime(info.Modified), ETag: `"` + info.ETag + `"`,
-			Size: info.Size, StorageClass: "STANDARD", Owner: owner,
+			Size: info.Size, StorageClass: className(info.StorageClass), Owner: owner,
 		}
-		if info.ChecksumType != "" {
-			item.ChecksumAlgorithm, item.ChecksumType = strings.ToUpper(info.ChecksumType), "FULL_OBJECT"
-			if strings.Contains(info.Checksum, "-") {
-				item.ChecksumType = "COMPOSITE"
-			}
-		}
+		item.ChecksumAlgorithm, item.ChecksumType = info.checksumKind()
 		doc.Contents[i] = item
 	}
 	for _, p := range page.Prefixes {
 		doc.CommonPrefixes = append(doc.CommonPrefixes, prefixXML{encode(p)})
 	}
 	return c.writeXML(doc)
+}
+
+// pageSize reads how many entries a page may hold: 1000 at most, and unless said otherwise.
+func pageSize(q url.Values, name string) (int, error) {
+	n, err := wholeNumber(name, q.Get(name), 1000)
+	return min(n, 1000), err
+}
+
+// wholeNumber reads a parameter or header that is a number; one that is absent has a default.
+func wholeNumber(name, text string, absent int) (int, error) {
+	if text == "" {
+		return absent, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 0 {
+		return 0, &Error{codeInvalidArgument, name + " must be an integer between 0 and 2147483647, not " + text}
+	}
+	return int(n), nil
+}
+
+// encoding gives the function that spells keys in an answer as encoding-type asks, and says so in the answer.
+func encoding(q url.Values, told *string) (func(string) string, error) {
+	switch *told = q.Get("encoding-type"); *told {
+	case "":
+		return func(s string) string { return s }, nil
+	case "url":
+		return encodeKey, nil
+	}
+	return nil, &Error{codeInvalidArgument, "Invalid encoding-type: " + *told + ". Use url."}
 }
 
 // encodeKey is the url encoding of keys in listings: all but unreserved characters and slashes. A space is %20, which every

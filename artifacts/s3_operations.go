@@ -44,29 +44,38 @@ func operations() []operation {
 		{method: http.MethodGet, scope: onService, params: "prefix"},
 
 		{method: http.MethodGet, scope: onBucket, resource: "location", serve: (*call).getLocation},
-		{method: http.MethodGet, scope: onBucket, resource: "uploads", params: "prefix key-marker upload-id-marker max-uploads"},
-		{method: http.MethodGet, scope: onBucket, resource: "versioning"},
+		{method: http.MethodGet, scope: onBucket, resource: "uploads", params: "prefix delimiter encoding-type key-marker upload-id-marker max-uploads", serve: (*call).listUploads},
+		{method: http.MethodGet, scope: onBucket, resource: "versions", params: "prefix delimiter encoding-type key-marker version-id-marker max-keys", serve: (*call).listVersions},
+		{method: http.MethodGet, scope: onBucket, resource: "versioning", serve: (*call).getVersioning},
+		{method: http.MethodPut, scope: onBucket, resource: "versioning", serve: (*call).putVersioning},
+		{method: http.MethodGet, scope: onBucket, resource: "tagging", serve: (*call).getBucketTags},
+		{method: http.MethodPut, scope: onBucket, resource: "tagging", serve: (*call).putBucketTags},
+		{method: http.MethodDelete, scope: onBucket, resource: "tagging", serve: (*call).deleteBucketTags},
 		{method: http.MethodGet, scope: onBucket, params: listParams, serve: (*call).listObjects},
 		{method: http.MethodHead, scope: onBucket},
 		{method: http.MethodPut, scope: onBucket},
 		{method: http.MethodDelete, scope: onBucket},
-		{method: http.MethodPost, scope: onBucket, resource: "delete"},
+		{method: http.MethodPost, scope: onBucket, resource: "delete", serve: (*call).deleteBatch},
 
-		{method: http.MethodGet, scope: onObject, resource: "uploadId", params: "part-number-marker max-parts"},
-		{method: http.MethodGet, scope: onObject, params: responseParams + " versionId"},
-		{method: http.MethodHead, scope: onObject, params: responseParams + " versionId"},
+		{method: http.MethodGet, scope: onObject, resource: "uploadId", params: "part-number-marker max-parts", serve: (*call).listParts},
+		{method: http.MethodGet, scope: onObject, resource: "tagging", params: "versionId", serve: (*call).getObjectTags},
+		{method: http.MethodGet, scope: onObject, resource: "attributes", params: "versionId", serve: (*call).getAttributes},
+		{method: http.MethodGet, scope: onObject, params: responseParams + " versionId partNumber"},
+		{method: http.MethodHead, scope: onObject, params: responseParams + " versionId partNumber"},
+		{method: http.MethodPut, scope: onObject, resource: "tagging", params: "versionId", serve: (*call).putObjectTags},
 		{method: http.MethodPut, scope: onObject, resource: "uploadId", params: "partNumber", copy: true, serve: (*call).copyPart},
-		{method: http.MethodPut, scope: onObject, resource: "uploadId", params: "partNumber", payload: true},
+		{method: http.MethodPut, scope: onObject, resource: "uploadId", params: "partNumber", payload: true, serve: (*call).putPart},
 		{method: http.MethodPut, scope: onObject, copy: true, serve: (*call).copyObject},
 		{method: http.MethodPut, scope: onObject, payload: true},
-		{method: http.MethodDelete, scope: onObject, resource: "uploadId"},
-		{method: http.MethodDelete, scope: onObject, params: "versionId"},
-		{method: http.MethodPost, scope: onObject, resource: "uploads"},
-		{method: http.MethodPost, scope: onObject, resource: "uploadId"},
+		{method: http.MethodDelete, scope: onObject, resource: "uploadId", serve: (*call).abortUpload},
+		{method: http.MethodDelete, scope: onObject, resource: "tagging", params: "versionId", serve: (*call).deleteObjectTags},
+		{method: http.MethodDelete, scope: onObject, params: "versionId", serve: (*call).deleteObject},
+		{method: http.MethodPost, scope: onObject, resource: "uploads", serve: (*call).createUpload},
+		{method: http.MethodPost, scope: onObject, resource: "uploadId", serve: (*call).completeUpload},
 	}
 }
 
-var served = slices.Concat(accessOperations(), operations())
+var served = slices.Concat(accessOperations(), defaultOperations(), operations())
 
 // operation finds the row of the request.
 func (c *call) operation() (operation, error) {
@@ -109,8 +118,10 @@ func (op operation) checkQuery(query map[string][]string) error {
 		case name == op.resource, name == "x-id", strings.HasPrefix(name, "X-Amz-"):
 		case !containsField(op.params, name):
 			return &Error{codeNotImplemented, "The query parameter " + name + " is not implemented here; nothing was changed."}
-		case name == "versionId" && values[0] != "null" && values[0] != "":
-			return &Error{codeInvalidArgument, "Invalid version id specified: versioning is not implemented here, the only version is null."}
+		case name == "versionId" && values[0] == "":
+			return &Error{codeInvalidArgument, "Version id cannot be the empty string"}
+		case name == "versionId" && !validVersion(values[0]):
+			return &Error{codeInvalidArgument, "Invalid version id specified"}
 		case name == "partNumber":
 			if n, err := strconv.Atoi(values[0]); err != nil || n < 1 || n > maxPartNumber {
 				return &Error{codeInvalidArgument, "Part number must be an integer between 1 and 10000, inclusive."}
@@ -142,9 +153,19 @@ func (c *call) checkHeaders() error {
 			if _, err := aclOf(c.r.Header); err != nil {
 				return err
 			}
-		case name == "X-Amz-Tagging-Directive":
-			refused = value != "COPY"
-		case name == "X-Amz-Tagging", name == "X-Amz-Website-Redirect-Location", name == "X-Amz-Write-Offset-Bytes",
+		case name == "X-Amz-Tagging":
+			if _, err := parseTags(value); err != nil {
+				return err
+			}
+		case name == "X-Amz-Storage-Class":
+			if _, err := storageClass(value); err != nil {
+				return err
+			}
+		case name == redirectHeader:
+			if err := checkRedirect(value); err != nil {
+				return err
+			}
+		case name == "X-Amz-Write-Offset-Bytes", name == "X-Amz-If-Match-Last-Modified-Time", name == "X-Amz-If-Match-Size",
 			name == "X-Amz-Bucket-Object-Lock-Enabled" && !strings.EqualFold(value, "false"),
 			strings.HasPrefix(name, "X-Amz-Server-Side-Encryption"),
 			strings.HasPrefix(name, "X-Amz-Copy-Source-Server-Side-Encryption"),
@@ -154,9 +175,6 @@ func (c *call) checkHeaders() error {
 		if refused {
 			return &Error{codeNotImplemented, "The header " + strings.ToLower(name) + " is not implemented here; nothing was changed."}
 		}
-	}
-	if c.r.Method == http.MethodDelete && c.r.Header.Get("If-Match") != "" {
-		return &Error{codeNotImplemented, "Conditional deletes are not implemented here; nothing was changed."}
 	}
 	return nil
 }

@@ -205,15 +205,8 @@ func (c *call) answerForm(fields map[string]string) error {
 		c.w.(*reply).send(http.StatusSeeOther)
 		return nil
 	}
-	at := url.URL{Scheme: "http", Host: c.r.Host, Path: "/" + c.key}
-	if c.r.TLS != nil {
-		at.Scheme = "https"
-	}
-	if c.hostBucket == "" {
-		at.Path = "/" + c.bucket + at.Path
-	}
-	at.RawPath = escapePath(at.Path)
-	h.Set("Location", at.String())
+	at := c.location()
+	h.Set("Location", at)
 	switch fields["success_action_status"] {
 	case "200":
 		c.w.WriteHeader(http.StatusOK)
@@ -221,7 +214,7 @@ func (c *call) answerForm(fields map[string]string) error {
 		doc, err := xml.Marshal(struct {
 			XMLName                     xml.Name `xml:"PostResponse"`
 			Location, Bucket, Key, ETag string
-		}{Location: at.String(), Bucket: c.bucket, Key: c.key, ETag: etag})
+		}{Location: at, Bucket: c.bucket, Key: c.key, ETag: etag})
 		if err != nil {
 			return err
 		}

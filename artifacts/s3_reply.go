@@ -5,7 +5,7 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
-	"strings"
+	"strconv"
 )
 
 // reply is the response writer that handlers and gofakes3 see. It gives an answer about an object the headers that gofakes3
@@ -103,7 +103,7 @@ func (p *reply) decorate() {
 // clean removes headers of gofakes3's that are not true here.
 func (p *reply) clean() {
 	h := p.Header()
-	for _, name := range []string{"Access-Control-Allow-Origin", "X-Amz-Delete-Marker", "X-Amz-Id-2", aclHeader} {
+	for _, name := range []string{"Access-Control-Allow-Origin", "X-Amz-Id-2", aclHeader} {
 		h.Del(name)
 	}
 	if p.call.page != "" {
@@ -118,22 +118,37 @@ func (p *reply) objectHeaders() {
 		return
 	}
 	h.Set("ETag", `"`+c.info.ETag+`"`)
-	reading := c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
-	if reading {
-		h.Set("Last-Modified", c.info.Modified.Format(http.TimeFormat))
-		for k, v := range c.info.Metadata {
-			// The name as it was stored: SDKs show users what they read here.
-			h["x-amz-meta-"+k] = []string{v}
-		}
+	c.tellVersion(c.info.Version)
+	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+		p.checksumHeader(*c.info)
+		return
 	}
-	if c.info.Checksum != "" && (!reading || c.read.checksums && c.span == nil) {
-		h.Set(checksumHeader+c.info.ChecksumType, c.info.Checksum)
-		if reading {
-			kind := "FULL_OBJECT"
-			if strings.Contains(c.info.Checksum, "-") {
-				kind = "COMPOSITE"
-			}
-			h.Set("X-Amz-Checksum-Type", kind)
+	h.Set("Last-Modified", c.info.Modified.Format(http.TimeFormat))
+	for k, v := range c.info.Metadata {
+		// The name as it was stored: SDKs show users what they read here.
+		h["x-amz-meta-"+k] = []string{v}
+	}
+	if c.info.StorageClass != "" { // S3 does not name STANDARD
+		h.Set("X-Amz-Storage-Class", c.info.StorageClass)
+	}
+	if n := len(c.info.Tags); n > 0 {
+		h.Set("X-Amz-Tagging-Count", strconv.Itoa(n))
+	}
+	switch {
+	case !c.read.checksums:
+	case c.part != nil:
+		p.checksumHeader(ObjectInfo{ChecksumType: c.part.ChecksumType, Checksum: c.part.Checksum})
+	case c.span == nil:
+		p.checksumHeader(*c.info)
+	}
+}
+
+// checksumHeader tells a checksum. That of one part says nothing of how the object's is made.
+func (p *reply) checksumHeader(info ObjectInfo) {
+	if _, kind := info.checksumKind(); kind != "" {
+		p.Header().Set(checksumHeader+info.ChecksumType, info.Checksum)
+		if info.ETag != "" {
+			p.Header().Set("X-Amz-Checksum-Type", kind)
 		}
 	}
 }

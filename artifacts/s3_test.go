@@ -118,10 +118,12 @@ func TestS3NotImplemented(t *testing.T) {
 	s.want(200, "", "PUT", "/mlflow/k", []byte("v"))
 	s.want(200, "", "PUT", "/empty", nil)
 	for _, target := range []string{
-		"PUT /mlflow/k?tagging", "DELETE /mlflow/k?tagging", "GET /mlflow/k?tagging", "GET /mlflow/k?attributes", "PUT /mlflow/k?retention",
+		"PUT /mlflow/k?retention", "GET /mlflow/k?retention", "PUT /mlflow/k?legal-hold", "GET /mlflow/k?torrent", "PUT /mlflow/k?attributes",
 		"POST /mlflow/k?restore", "POST /mlflow/k?select&select-type=2", "DELETE /empty?lifecycle",
-		"PUT /mlflow?versioning", "GET /mlflow?versions", "GET /mlflow/k?partNumber=1", "POST /mlflow", "POST /mlflow/k", "PUT /mlflow/k?nonsense=1",
-		"PUT /mlflow/k?uploads",
+		"POST /mlflow", "POST /mlflow/k", "PUT /mlflow/k?nonsense=1", "PUT /mlflow/k?uploads", "GET /mlflow?versions&nonsense=1", "PUT /mlflow?versions",
+		"PUT /mlflow?lifecycle", "PUT /mlflow?website", "DELETE /empty?website", "PUT /mlflow?encryption", "DELETE /empty?encryption", "PUT /mlflow?object-lock",
+		"PUT /mlflow?replication", "PUT /mlflow?publicAccessBlock", "PUT /mlflow?logging", "PUT /mlflow?notification", "PUT /mlflow?requestPayment",
+		"PUT /mlflow?accelerate", "GET /mlflow?inventory", "GET /mlflow?metrics", "GET /mlflow?analytics", "PUT /mlflow/k?partNumber=1",
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		a := s.want(501, "NotImplemented", method, path, []byte("<x/>"))
@@ -129,11 +131,11 @@ func TestS3NotImplemented(t *testing.T) {
 			t.Errorf("%s: %s", target, a.header.Get("Content-Type"))
 		}
 	}
-	for _, header := range []string{"X-Amz-Tagging: a=b", "X-Amz-Server-Side-Encryption: aws:kms", "X-Amz-Acl: aws-exec-read", "X-Amz-Object-Lock-Mode: GOVERNANCE", `X-Amz-Grant-Read: id="x"`} {
+	for _, header := range []string{"X-Amz-Storage-Class: GLACIER", "X-Amz-Server-Side-Encryption: aws:kms", "X-Amz-Acl: aws-exec-read", "X-Amz-Object-Lock-Mode: GOVERNANCE", `X-Amz-Grant-Read: id="x"`} {
 		name, value, _ := strings.Cut(header, ": ")
 		s.want(501, "NotImplemented", "PUT", "/mlflow/k", []byte("w"), name, value)
 	}
-	s.want(501, "NotImplemented", "DELETE", "/mlflow/k", nil, "If-Match", `"x"`)
+	s.want(501, "NotImplemented", "DELETE", "/mlflow/k", nil, "X-Amz-If-Match-Size", "1")
 	s.want(405, "MethodNotAllowed", "PATCH", "/mlflow/k", nil)
 	s.want(400, "InvalidArgument", "DELETE", "/mlflow/k?versionId=abc", nil)
 	s.want(200, "v", "GET", "/mlflow/k", nil)

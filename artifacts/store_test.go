@@ -145,7 +145,7 @@ func TestReadersKeepWhatTheyOpened(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Copy(ctx, "mlflow", "k", "mlflow", "copy", artifacts.CopyOptions{}); err != nil {
+	if _, _, err := s.Copy(ctx, "mlflow", "k", "mlflow", "copy", artifacts.CopyOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	put(t, s, "k", two)
