@@ -203,6 +203,16 @@ func TestS3ACL(t *testing.T) {
 	s.want(404, "NoSuchBucket", "GET", "/nowhere?acl", nil)
 	s.want(404, "NoSuchBucket", "PUT", "/nowhere?acl", nil, "X-Amz-Acl", "private")
 	s.anonymous(200, "v", "GET", "/mlflow/private", nil)
+	// Each version has its own.
+	s.want(200, "", "PUT", "/mlflow?versioning", []byte("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"))
+	first := s.want(200, "", "PUT", "/mlflow/version", []byte("first"), "X-Amz-Acl", "public-read").header.Get("X-Amz-Version-Id")
+	s.want(200, "", "PUT", "/mlflow/version", []byte("second"))
+	s.anonymous(403, "AccessDenied", "GET", "/mlflow/version", nil)
+	s.anonymous(200, "first", "GET", "/mlflow/version?versionId="+first, nil)
+	s.anonymous(403, "AccessDenied", "GET", "/mlflow/version?versionId="+strings.Repeat("0", 32), nil)
+	s.want(200, "", "PUT", "/mlflow/version?acl&versionId="+first, nil, "X-Amz-Acl", "private")
+	s.anonymous(403, "AccessDenied", "GET", "/mlflow/version?versionId="+first, nil)
+	s.want(200, "second", "GET", "/mlflow/version", nil)
 	// Of a bucket.
 	s.anonymous(403, "AccessDenied", "GET", "/mlflow", nil)
 	s.want(200, "", "PUT", "/mlflow?acl", nil, "X-Amz-Acl", "public-read")
@@ -398,5 +408,21 @@ func TestS3PolicyConditions(t *testing.T) {
 	fields := signForm(`{"expiration":"2099-01-01T00:00:00Z","conditions":[{"key":"form"}]}`)
 	if a := s.post([]byte("x"), append(fields, "key", "form")...); a.status != 204 {
 		t.Errorf("form: %+v", a)
+	}
+}
+
+// A slash before the key, as the MinIO Java client 8.0.0 sends it, leads to the same object and past no rule.
+func TestS3PolicyBehindSlash(t *testing.T) {
+	s := newS3(t)
+	s.want(200, "", "PUT", "/mlflow/open/k", []byte("open"))
+	s.want(200, "", "PUT", "/mlflow/sealed/k", []byte("sealed"))
+	s.want(204, "", "PUT", "/mlflow?policy", []byte(`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::mlflow","arn:aws:s3:::mlflow/*"]},
+		{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::mlflow/sealed/*"}]}`))
+	for _, slashes := range []string{"/", "//", "%2F"} {
+		s.anonymous(200, "open", "GET", "/mlflow/"+slashes+"open/k", nil)
+		s.anonymous(404, "NoSuchKey", "GET", "/mlflow/"+slashes+"sealed/k", nil)
+		s.anonymous(404, "", "HEAD", "/mlflow/"+slashes+"sealed/k", nil)
+		s.want(404, "NoSuchKey", "GET", "/mlflow/"+slashes+"sealed/k", nil)
+		s.anonymous(404, "NoSuchKey", "PUT", "/mlflow/copy", nil, "X-Amz-Copy-Source", "/mlflow/"+slashes+"sealed/k")
 	}
 }

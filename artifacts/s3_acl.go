@@ -3,6 +3,7 @@ package artifacts
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"maps"
 	"net/http"
 	"strings"
@@ -185,13 +186,13 @@ func (c *call) aclAllows(settings *bucketSettings, w want) (bool, error) {
 		return lets(settings.acl, "READ"), nil
 	case "putobject", "deleteobject":
 		return lets(settings.acl, "WRITE"), nil
-	case "getobject":
-		info, err := c.store.Stat(c.ctx, w.bucket, w.key)
+	case "getobject", "getobjectversion":
+		info, err := c.store.StatVersion(c.ctx, w.bucket, w.key, w.version)
+		if _, ok := errors.AsType[*Error](err); ok {
+			// What is not there may be looked for by whom the list is open to.
+			return isCode(err, codeNoSuchKey) && lets(settings.acl, "READ"), nil
+		}
 		if err != nil {
-			if isCode(err, codeNoSuchKey) || isCode(err, codeNoSuchBucket) || isCode(err, codeMethodNotAllowed) {
-				// What is not there may be looked for by whom the list is open to.
-				return isCode(err, codeNoSuchKey) && lets(settings.acl, "READ"), nil
-			}
 			return false, err
 		}
 		return lets(info.Headers[aclHeader], "READ"), nil

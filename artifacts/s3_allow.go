@@ -30,12 +30,22 @@ type want struct {
 	do          S3Action
 	action      string // in lower case without "s3:"
 	bucket, key string
+	version     string // of the object, if one is named
+}
+
+// reading is the wish to read an object, or a version of it.
+func reading(bucket, key, version string) want {
+	if version != "" {
+		return want{S3Read, "getobjectversion", bucket, key, version}
+	}
+	return want{S3Read, "getobject", bucket, key, ""}
 }
 
 // wants lists what the operation asks for: more than one thing for a copy, and for headers that are operations of their own.
 func (c *call) wants(op operation) []want {
 	query := url.Values(c.query)
-	first := want{S3Write, actionOf(op, query.Get("versionId") != ""), c.bucket, c.key}
+	version := query.Get("versionId")
+	first := want{S3Write, actionOf(op, version != ""), c.bucket, c.key, version}
 	switch op.method {
 	case http.MethodGet, http.MethodHead:
 		first.do = S3Read
@@ -50,7 +60,7 @@ func (c *call) wants(op operation) []want {
 	}
 	list := []want{first}
 	if op.scope == onObject && op.resource == "attributes" {
-		list = append(list, want{S3Read, strings.TrimSuffix(first.action, "attributes"), c.bucket, c.key})
+		list = append(list, reading(c.bucket, c.key, version))
 	}
 	h := c.r.Header
 	if source := h.Get("X-Amz-Copy-Source"); source != "" && op.copy {
@@ -59,11 +69,7 @@ func (c *call) wants(op operation) []want {
 			text = plain
 		}
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(text, "/"), "/")
-		action := "getobject"
-		if version != "" {
-			action = "getobjectversion"
-		}
-		list = append(list, want{S3Read, action, bucket, key})
+		list = append(list, reading(bucket, key, version))
 	}
 	if op.scope == onObject && op.resource == "" && op.method == http.MethodPut || op.resource == "uploads" && op.method == http.MethodPost {
 		if acl := h.Get("X-Amz-Acl"); acl != "" && acl != aclPrivate || grantHeader(h) {
@@ -71,10 +77,10 @@ func (c *call) wants(op operation) []want {
 			if acl == "bucket-owner-full-control" || acl == "bucket-owner-read" {
 				do = S3Write // lets in nobody
 			}
-			list = append(list, want{do, "putobjectacl", c.bucket, c.key})
+			list = append(list, want{do, "putobjectacl", c.bucket, c.key, ""})
 		}
 		if h.Get("X-Amz-Tagging") != "" {
-			list = append(list, want{S3Write, "putobjecttagging", c.bucket, c.key})
+			list = append(list, want{S3Write, "putobjecttagging", c.bucket, c.key, ""})
 		}
 	}
 	return list
@@ -115,7 +121,7 @@ func (c *call) authorizeBatch() error {
 	if err != nil {
 		return err
 	}
-	if settings.policy != nil || settings.acl == aclPublicReadWrite || !c.id.anonymous() && c.identityAllows(want{S3Manage, "", c.bucket, ""}) {
+	if settings.policy != nil || settings.acl == aclPublicReadWrite || !c.id.anonymous() && c.identityAllows(want{S3Manage, "", c.bucket, "", ""}) {
 		return nil
 	}
 	return c.accessDenied()
@@ -128,11 +134,17 @@ func (c *call) mayDelete(key, version string) error {
 		action = "deleteobjectversion"
 	}
 	// Keys that may not manage may not delete many at a time, whatever they may do one by one, unless the policy says so.
-	ok, err := c.permitted(want{S3Manage, action, c.bucket, key})
+	ok, err := c.permitted(want{S3Manage, action, c.bucket, key, version})
 	if err == nil && !ok {
 		err = c.accessDenied()
 	}
 	return err
+}
+
+// mayRead tells whether the caller may read an object under another name than the one he asked for.
+func (c *call) mayRead(bucket, key, version string) bool {
+	ok, err := c.permitted(reading(bucket, key, version))
+	return ok && err == nil
 }
 
 func (c *call) accessDenied() error {
@@ -235,13 +247,13 @@ func (c *call) conditionValue(key string) (string, bool) {
 // hideMissing answers "access denied" for an object that is not there, to whom its bucket's list is closed: else whoever may read some
 // objects could find out which others exist.
 func (c *call) hideMissing(err error) error {
-	if !isCode(err, codeNoSuchKey) || c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+	if !isCode(err, codeNoSuchKey) && !isCode(err, codeNoSuchVersion) || c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
 		return err
 	}
-	if !c.id.anonymous() && c.identityAllows(want{S3Read, "getobject", c.bucket, c.key}) {
+	if !c.id.anonymous() && c.identityAllows(reading(c.bucket, c.key, "")) {
 		return err
 	}
-	if ok, perr := c.permitted(want{S3List, "listbucket", c.bucket, c.key}); perr != nil || !ok {
+	if ok, perr := c.permitted(want{S3List, "listbucket", c.bucket, c.key, ""}); perr != nil || !ok {
 		return c.accessDenied()
 	}
 	return err

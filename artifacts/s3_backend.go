@@ -106,11 +106,11 @@ func (c *call) ForceDeleteBucket(name string) error {
 }
 
 // withKey calls fn with the key, and again without its leading slashes if there is no such object: the MinIO Java client 8.0.0
-// puts a slash before every key, where other clients stored the object without.
-func (c *call) withKey(key string, fn func(key string) error) error {
+// puts a slash before every key, where other clients stored the object without. Who may read the one may not always read the other.
+func (c *call) withKey(bucket, key, version string, fn func(key string) error) error {
 	err := fn(key)
 	if bare := strings.TrimLeft(key, "/"); bare != key && bare != "" && (isCode(err, codeNoSuchKey) || isCode(err, codeNoSuchVersion)) {
-		if fn(bare) == nil {
+		if c.mayRead(bucket, bare, version) && fn(bare) == nil {
 			return nil
 		}
 	}
@@ -120,7 +120,7 @@ func (c *call) withKey(key string, fn func(key string) error) error {
 // GetObject implements gofakes3.Backend.
 func (c *call) GetObject(bucket, key string, _ *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
 	var r *ObjectReader
-	err := c.withKey(key, func(key string) (err error) {
+	err := c.withKey(bucket, key, c.version, func(key string) (err error) {
 		r, err = c.store.OpenVersion(c.ctx, bucket, key, c.version)
 		return err
 	})
@@ -154,7 +154,7 @@ func (p *part) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, &p.Limite
 // HeadObject implements gofakes3.Backend.
 func (c *call) HeadObject(bucket, key string) (*gofakes3.Object, error) {
 	var info ObjectInfo
-	err := c.withKey(key, func(key string) (err error) {
+	err := c.withKey(bucket, key, c.version, func(key string) (err error) {
 		info, err = c.store.StatVersion(c.ctx, bucket, key, c.version)
 		return err
 	})

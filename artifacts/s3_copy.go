@@ -28,7 +28,7 @@ func (c *call) copySource() (bucket, key, version string, err error) {
 	if err != nil || bucket == "" || key == "" {
 		return "", "", "", &Error{codeInvalidArgument, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey, URL-encoded."}
 	}
-	err = c.withKey(key, func(k string) error {
+	err = c.withKey(bucket, key, version, func(k string) error {
 		info, err := c.store.StatVersion(c.ctx, bucket, k, version)
 		if err == nil {
 			key = k
