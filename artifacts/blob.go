@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 )
 
 // inlineSize is the greatest size of a content that is kept in its row: for a few KiB, a file costs more than
@@ -305,13 +304,6 @@ func bodyError(err error) error {
 		return &Error{codeIncompleteBody, "The body ended before the announced number of bytes."}
 	}
 	return fmt.Errorf("read body: %w", err)
-}
-
-func diskError(err error) error {
-	if errors.Is(err, syscall.ENOSPC) {
-		return &Error{"InsufficientStorage", "The server's disk is full; nothing was stored."}
-	}
-	return err
 }
 
 func hexOf(b []byte) string { return hex.EncodeToString(b) }

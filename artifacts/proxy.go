@@ -186,6 +186,8 @@ func mlflowCode(e *Error) string {
 		return "PERMISSION_DENIED"
 	case status == http.StatusServiceUnavailable:
 		return "TEMPORARILY_UNAVAILABLE"
+	case status == http.StatusInsufficientStorage:
+		return "RESOURCE_EXHAUSTED"
 	case status >= http.StatusInternalServerError:
 		return "INTERNAL_ERROR"
 	}

@@ -97,7 +97,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, errors.New("artifacts: Config needs DB and Dir")
 	}
 	s := &Store{
-		db: c.DB, dir: c.Dir, clock: c.Clock, newID: c.NewID, log: c.Log, sync: c.Sync, minPart: c.MinPartSize,
+		db: roomyDB{c.DB}, dir: c.Dir, clock: c.Clock, newID: c.NewID, log: c.Log, sync: c.Sync, minPart: c.MinPartSize,
 		epoch: randomHex(4),
 		pins:  pins{held: map[int64]*pin{}},
 	}

@@ -76,7 +76,13 @@ func (s *safeBuffer) String() string {
 // serve starts the program with `serve` or whatever args begin with, and waits for its ready line.
 func serve(t testing.TB, extraEnv []string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: command(t, extraEnv, args...), ended: make(chan struct{})}
+	return begin(t, command(t, extraEnv, args...))
+}
+
+// begin starts a command that ends in the program, and waits for its ready line.
+func begin(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, ended: make(chan struct{})}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
