@@ -33,9 +33,11 @@ type Env struct {
 	blobs   *artifacts.Store
 	store   *registry.Store
 	hooks   *rest.Webhooks
-	files   *files
-	scoring *serving.Server
-	python  *python.Fallback // nil when Python is off
+	// receiver is nil where it is off.
+	receiver *receiver
+	files    *files
+	scoring  *serving.Server
+	python   *python.Fallback // nil when Python is off
 	// stopPrewarm ends the start of Python; nil when there is none.
 	stopPrewarm context.CancelFunc
 	// stopWatching ends the look at the folder of models; nil when there is none.
@@ -153,7 +155,13 @@ func (e *Env) openStores(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	var local func(*url.URL) http.Handler
+	if c.receives() {
+		e.receiver = &receiver{env: e}
+		local = e.receiver.local
+	}
 	e.hooks = rest.NewWebhooks(rest.WebhooksConfig{
+		Local:   local,
 		Schemes: c.Webhooks.Schemes, AllowPrivate: c.Webhooks.AllowPrivate, Timeout: c.Webhooks.Timeout, Retries: c.Webhooks.Retries,
 		Workers: c.Webhooks.Workers, Log: c.Log, Clock: c.Clock, NewID: c.NewID,
 	})

@@ -115,7 +115,7 @@ func TestTraceFilesGo(t *testing.T) {
 	gone, goneAt := start()
 	must(store.SetTraceTag(ctx, gone, registry.KeyValue{Key: registry.TagArtifactLocation, Value: keptAt}))
 	body := `{"experiment_id": "` + experiment + `", "request_ids": ["` + gone + `"]}`
-	resp, err := http.Post(env.TrackingURI()+"/api/2.0/mlflow/traces/delete-traces", "application/json", strings.NewReader(body)) //nolint:noctx // a test of its own
+	resp, err := http.Post(env.TrackingURI()+"/api/2.0/mlflow/traces/delete-traces", "application/json", strings.NewReader(body))
 	must(err)
 	answer, err := io.ReadAll(resp.Body)
 	must(errors.Join(err, resp.Body.Close()))

@@ -29,6 +29,9 @@ func (e *Env) mainHandler() http.Handler {
 	rest.New(rest.Config{
 		Auth: e.auth, ArtifactPath: e.artifactPath, Store: e.store, Artifacts: restFiles{e.files}, Presigner: presigner{e}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody, Webhooks: e.hooks,
 	}).Mount(r)
+	if e.receiver != nil {
+		e.receiver.mount(r)
+	}
 	r.GET("/health", func(c *gin.Context) { c.String(http.StatusOK, "OK") })
 
 	proxy := e.guardProxy(artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig()))

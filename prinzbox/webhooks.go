@@ -26,6 +26,8 @@ type Webhooks struct {
 	Retries *int
 	// Workers is how many deliveries run at once, MLFLOW_WEBHOOK_DELIVERY_MAX_WORKERS.
 	Workers int
+	// Receiver switches on the environment's own receiver at [ReceivePath], PRINZBOX_WEBHOOK_RECEIVER; nil means on loopback only.
+	Receiver *bool
 	// SecretKey encrypts secrets at rest: 32 bytes in URL-safe base64, MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY. Empty means one that is
 	// made once and kept in the data folder.
 	SecretKey string
@@ -49,13 +51,22 @@ func webhooksFromEnvironment(getenv func(string) string) (w Webhooks, err error)
 			w.Schemes = append(w.Schemes, strings.TrimSpace(scheme))
 		}
 	}
-	switch text := getenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS"); strings.ToLower(text) {
-	case "", "false", "0":
-	case "true", "1":
-		w.AllowPrivate = true
-	default:
-		err = fmt.Errorf("environment variable MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS: %q is neither true nor false", text)
+	flag := func(name string) *bool {
+		switch text := getenv(name); strings.ToLower(text) {
+		case "":
+			return nil
+		case "true", "1", "false", "0":
+			on := text == "1" || strings.EqualFold(text, "true")
+			return &on
+		default:
+			err = fmt.Errorf("environment variable %s: %q is neither true nor false", name, text)
+			return nil
+		}
 	}
+	if on := flag("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS"); on != nil {
+		w.AllowPrivate = *on
+	}
+	w.Receiver = flag("PRINZBOX_WEBHOOK_RECEIVER")
 	if n, ok := number("MLFLOW_WEBHOOK_REQUEST_TIMEOUT", 1); ok {
 		w.Timeout = time.Duration(n) * time.Second
 	}

@@ -14,17 +14,18 @@ func TestWebhooksFromEnvironment(t *testing.T) {
 	env := map[string]string{
 		"MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http, https", "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "True", "MLFLOW_WEBHOOK_REQUEST_TIMEOUT": "7",
 		"MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES": "0", "MLFLOW_WEBHOOK_DELIVERY_MAX_WORKERS": "2", "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": "k",
+		"PRINZBOX_WEBHOOK_RECEIVER": "FALSE",
 	}
 	w, err := webhooksFromEnvironment(func(name string) string { return env[name] })
-	if err != nil || !slices.Equal(w.Schemes, []string{"http", "https"}) || !w.AllowPrivate || w.Timeout != 7*time.Second || *w.Retries != 0 || w.Workers != 2 || w.SecretKey != "k" {
+	if err != nil || !slices.Equal(w.Schemes, []string{"http", "https"}) || !w.AllowPrivate || w.Timeout != 7*time.Second || *w.Retries != 0 || w.Workers != 2 || w.SecretKey != "k" || *w.Receiver {
 		t.Errorf("%+v, %v", w, err)
 	}
-	if w, err = webhooksFromEnvironment(func(string) string { return "" }); err != nil || w.Schemes != nil || w.AllowPrivate || w.Retries != nil {
+	if w, err = webhooksFromEnvironment(func(string) string { return "" }); err != nil || w.Schemes != nil || w.AllowPrivate || w.Retries != nil || w.Receiver != nil {
 		t.Errorf("nothing set: %+v, %v", w, err)
 	}
 	for name, bad := range map[string]string{
 		"MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "maybe", "MLFLOW_WEBHOOK_REQUEST_TIMEOUT": "0", "MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES": "-1",
-		"MLFLOW_WEBHOOK_DELIVERY_MAX_WORKERS": "many",
+		"MLFLOW_WEBHOOK_DELIVERY_MAX_WORKERS": "many", "PRINZBOX_WEBHOOK_RECEIVER": "on loopback",
 	} {
 		_, err := webhooksFromEnvironment(func(n string) string { return map[string]string{name: bad}[n] })
 		if err == nil || !strings.Contains(err.Error(), name) {

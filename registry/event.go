@@ -63,6 +63,19 @@ func (s *Store) SubscriberOf(ctx context.Context, id string) (Subscriber, error)
 	return Subscriber{Webhook: row.webhook, Secret: secret, Err: err}, nil
 }
 
+// SubscribersAt lists the webhooks, disabled ones too, whose URL is one of those wanted, with their secrets.
+func (s *Store) SubscribersAt(ctx context.Context, wanted func(url string) bool) (out []Subscriber, err error) {
+	rows, err := queryRows(ctx, s.db.Read(), func(rows *sql.Rows) (webhookRow, error) { return scanWebhook(rows) },
+		"SELECT "+webhookColumns+" FROM webhooks w ORDER BY w.wid")
+	for _, row := range rows {
+		if wanted(row.webhook.URL) {
+			secret, err := s.openSecret(row.secret)
+			out = append(out, Subscriber{Webhook: row.webhook, Secret: secret, Err: err})
+		}
+	}
+	return out, err
+}
+
 func text(key, value string) pyjson.Member { return pyjson.Member{Key: key, Value: pyjson.Of(value)} }
 
 // orNull is a text member, null when the text is empty.

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,9 @@ type WebhooksConfig struct {
 	Timeout time.Duration
 	// Retries after a first failure, MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES; nil means 3.
 	Retries *int
+	// Local gives the handler of a URL that this process answers itself, nil for all others. Such a URL may have any scheme and address: no
+	// connection is made. May be nil.
+	Local func(u *url.URL) http.Handler
 	// Workers is how many deliveries run at once, MLFLOW_WEBHOOK_DELIVERY_MAX_WORKERS; 0 means 10.
 	Workers int
 	// Backoff is the unit of the waits between attempts, which are 0, 2, 4 … units and a random part of one; 0 means a second.
@@ -277,14 +281,18 @@ func (w *Webhooks) backoff(attempt int) time.Duration {
 const maxAnswer = 1 << 20
 
 // attempt makes one request. after is what the answer's Retry-After asks for, negative when it asks nothing.
-func (w *Webhooks) attempt(ctx context.Context, url string, header http.Header, body []byte) (status int, answer string, after time.Duration, err error) {
+func (w *Webhooks) attempt(ctx context.Context, target string, header http.Header, body []byte) (status int, answer string, after time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
 		return 0, "", -1, err
 	}
 	req.Header = header.Clone()
+	if h := w.local(req.URL); h != nil {
+		status, answer := serveLocal(h, req)
+		return status, answer, -1, nil
+	}
 	resp, err := w.client.Do(req)
 	if err != nil {
 		return 0, "", -1, err
