@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/prinzbox/prinzbox/registry"
 )
@@ -37,6 +38,12 @@ func (e *Env) GC(ctx context.Context, o registry.GCOptions, done func(g registry
 	return nil
 }
 
+// gcSettings are the settings of a server that tell where it keeps what gc removes, and how gc works.
+var gcSettings = []string{
+	"data", "ephemeral", "bucket", "artifacts-destination", "default-artifact-root", "s3-endpoint", "s3-endpoint-access-key", "s3-endpoint-secret-key",
+	"s3-endpoint-region", "allow-artifact-hosts", "durability", "log-level",
+}
+
 func gcCommand() *cobra.Command {
 	var s settings
 	var olderThan, runs, experiments, models string
@@ -47,8 +54,13 @@ func gcCommand() *cobra.Command {
 'mlflow gc' does. It needs the folder for itself: stop the server first.`,
 		Args: noArgs,
 	}
-	s.flags(cmd.Flags())
 	f := cmd.Flags()
+	all := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	s.flags(all)
+	for _, name := range gcSettings {
+		f.AddFlag(all.Lookup(name))
+	}
+	f.Lookup("ephemeral").Hidden = true // a set PRINZBOX_EPHEMERAL is told, rather than passed over
 	f.StringVar(&olderThan, "older-than", "", "only what was deleted at least this long ago, for example 30d or 2d8h5m20s")
 	f.StringVar(&runs, "run-ids", "", "only these runs, separated by commas")
 	f.StringVar(&experiments, "experiment-ids", "", "only these experiments, with all their runs")
