@@ -1,0 +1,186 @@
+package lightgbm
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/prinzbox/prinzbox/serving/frame"
+	"github.com/prinzbox/prinzbox/serving/trees"
+)
+
+// Predict scores the rows of a table as predict of the Python class does. Errors are *frame.PredictError.
+func (m *Model) Predict(f *frame.Frame) (*frame.Result, error) {
+	if f.Rows == 0 {
+		return nil, trees.InputErrorf("ValueError", "Input data must be 2 dimensional and non empty.")
+	}
+	f, err := m.table(f)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.Columns) != m.features {
+		return nil, trees.InputErrorf("LightGBMError", "The number of features in data (%d) is not the same as it was in training data (%d).\n"+
+			"You can set ``predict_disable_shape_check=true`` to discard this error, but please be aware what you are doing.", len(f.Columns), m.features)
+	}
+	single := m.singles(f)
+	scores := make([]float64, f.Rows*m.outputs)
+	x := make([]float64, min(f.Rows, trees.Block)*m.features)
+	for first := 0; first < f.Rows; first += trees.Block {
+		rows := min(trees.Block, f.Rows-first)
+		if bad, ok := trees.Fill(x, m.features, f, first, rows); !ok {
+			return nil, trees.InputErrorf("ValueError", "could not convert column %s to float", f.Columns[bad].Label())
+		}
+		for i, v := range x {
+			if single {
+				v = float64(float32(v))
+			}
+			if v >= -zero && v <= zero {
+				v = 0
+			}
+			x[i] = v
+		}
+		m.score(scores[first*m.outputs:(first+rows)*m.outputs], x, rows)
+	}
+	return m.result(scores, f.Rows)
+}
+
+// zero is LightGBM's kZeroThreshold: what is not beyond it is not stored, and so is zero.
+const zero = float64(float32(1e-35))
+
+// singles tells whether the library makes float32 of the data on its way: it does with arrays that are
+// not of floats, and before 4.0 also with data frames without floats.
+func (m *Model) singles(f *frame.Frame) bool {
+	if !f.Array && m.format == "v4" {
+		return false
+	}
+	return !slices.ContainsFunc(f.Columns, func(c frame.Column) bool { return c.Kind == frame.Float })
+}
+
+// table checks the types of a data frame and turns its categories into the codes of training.
+func (m *Model) table(f *frame.Frame) (*frame.Frame, error) {
+	if f.Array {
+		return f, nil
+	}
+	if len(m.categorical) > 0 {
+		var err error
+		if f, err = m.encode(f); err != nil {
+			return nil, err
+		}
+	}
+	var bad []string
+	for i := range f.Columns {
+		c := &f.Columns[i]
+		if c.Kind != frame.Float && c.Kind != frame.Int && c.Kind != frame.Bool {
+			bad = append(bad, c.Name+": "+c.DType())
+		}
+	}
+	if bad != nil {
+		return nil, trees.InputErrorf("ValueError", "pandas dtypes must be int, float or bool.\nFields with bad pandas dtypes: %s", strings.Join(bad, ", "))
+	}
+	return f, nil
+}
+
+// encode finds the columns of the categories of training: the file's categorical features, or, when they
+// do not tell, the columns of text.
+func (m *Model) encode(f *frame.Frame) (*frame.Frame, error) {
+	places := m.places
+	if places == nil {
+		for i := range f.Columns {
+			if f.Columns[i].Kind == frame.String {
+				places = append(places, i)
+			}
+		}
+	}
+	if len(places) != len(m.categorical) || places[len(places)-1] >= len(f.Columns) {
+		return nil, trees.InputErrorf("ValueError", "train and valid dataset categorical_feature do not match.")
+	}
+	out := &frame.Frame{Rows: f.Rows, Columns: slices.Clone(f.Columns)}
+	for k, place := range places {
+		c := &out.Columns[place]
+		codes := make([]float64, f.Rows)
+		for r := range codes {
+			codes[r] = math.NaN() // so is what training did not see
+			v := c.At(r)
+			switch i := v.(type) {
+			case []any, frame.Members: // no keys of a map
+				continue
+			case int64:
+				v = float64(i)
+			}
+			if code, ok := m.categorical[k][v]; ok {
+				codes[r] = code
+			}
+		}
+		*c = frame.Column{Name: c.Name, Positional: c.Positional, Kind: frame.Float, Floats: codes}
+	}
+	return out, nil
+}
+
+// score adds up the trees of rows.
+func (m *Model) score(out, x []float64, rows int) {
+	n := m.features
+	for t := range m.last {
+		at := t % m.outputs
+		for r := range rows {
+			row := x[r*n : (r+1)*n]
+			if m.linear == nil {
+				out[r*m.outputs+at] += m.ensemble.Value(t, row)
+				continue
+			}
+			out[r*m.outputs+at] += m.leaf(t, row)
+		}
+	}
+	for r := range rows {
+		row := out[r*m.outputs : (r+1)*m.outputs]
+		if m.average && m.last > 0 {
+			for k := range row {
+				row[k] /= float64(m.last / m.outputs)
+			}
+		}
+		m.apply(row)
+	}
+}
+
+// leaf is a leaf's linear model, or its value when a number that the model needs is missing.
+func (m *Model) leaf(tree int, row []float64) float64 {
+	value, place := m.ensemble.Leaf(tree, row)
+	fit := m.linear[place]
+	if fit == nil {
+		return value
+	}
+	sum := fit.constant
+	for i, feature := range fit.features {
+		if row[feature] != row[feature] {
+			return value
+		}
+		sum += float64(fit.factors[i] * row[feature])
+	}
+	return sum
+}
+
+// result is what predict returns: scores, or the labels of a classifier.
+func (m *Model) result(scores []float64, rows int) (*frame.Result, error) {
+	if m.labels == nil {
+		out := &frame.Result{Kind: frame.Float, Floats: scores}
+		if m.outputs > 1 {
+			out.Width = m.outputs
+		}
+		return out, nil
+	}
+	places := make([]int, rows)
+	for r := range places {
+		if m.outputs == 1 { // argmax of (1-p, p)
+			if p := scores[r]; p > 1-p {
+				places[r] = 1
+			}
+			continue
+		}
+		row := scores[r*m.outputs : (r+1)*m.outputs]
+		for k, v := range row {
+			if v > row[places[r]] {
+				places[r] = k
+			}
+		}
+	}
+	return m.labels.result(places)
+}
