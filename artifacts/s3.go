@@ -273,8 +273,7 @@ func (c *call) writeError(w http.ResponseWriter, err error) {
 	for _, name := range []string{"Etag", "Last-Modified", "Content-Length", "Content-Range"} {
 		h.Del(name)
 	}
-	var met *markerError
-	if errors.As(err, &met) {
+	if met, ok := errors.AsType[*markerError](err); ok {
 		h.Set("X-Amz-Delete-Marker", "true")
 		c.tellVersion(met.marker.Version)
 		if e.Code == codeMethodNotAllowed {

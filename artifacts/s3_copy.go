@@ -89,7 +89,8 @@ func (c *call) copyObject() error {
 	c.tellSource(source)
 	_, kind := info.checksumKind()
 	return c.writeXML(copyXML{
-		xml.Name{Local: "CopyObjectResult"}, s3Namespace, formatTime(info.Modified), `"` + info.ETag + `"`,
+		xml.Name{Local: "CopyObjectResult"},
+		s3Namespace, formatTime(info.Modified), `"` + info.ETag + `"`,
 		newChecksumXML(info.ChecksumType, info.Checksum), kind,
 	})
 }
@@ -143,7 +144,8 @@ func (c *call) copyPart() error {
 	}
 	c.tellSource(r.ObjectInfo)
 	return c.writeXML(copyXML{
-		xml.Name{Local: "CopyPartResult"}, s3Namespace, formatTime(p.Modified), `"` + p.ETag + `"`,
+		xml.Name{Local: "CopyPartResult"},
+		s3Namespace, formatTime(p.Modified), `"` + p.ETag + `"`,
 		newChecksumXML(p.ChecksumType, p.Checksum), "",
 	})
 }

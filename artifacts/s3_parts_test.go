@@ -69,8 +69,13 @@ func TestS3MultipartChecksums(t *testing.T) {
 	parts := [][]byte{noise(5<<20, 1), noise(5<<20, 2), noise(1234, 3)}
 	whole := bytes.Join(parts, nil)
 	for _, c := range []struct{ algorithm, ask, kind string }{
-		{"CRC32", "", "COMPOSITE"}, {"CRC32", "FULL_OBJECT", "FULL_OBJECT"}, {"CRC32C", "COMPOSITE", "COMPOSITE"}, {"CRC32C", "FULL_OBJECT", "FULL_OBJECT"},
-		{"CRC64NVME", "", "FULL_OBJECT"}, {"SHA1", "", "COMPOSITE"}, {"SHA256", "COMPOSITE", "COMPOSITE"},
+		{"CRC32", "", "COMPOSITE"},
+		{"CRC32", "FULL_OBJECT", "FULL_OBJECT"},
+		{"CRC32C", "COMPOSITE", "COMPOSITE"},
+		{"CRC32C", "FULL_OBJECT", "FULL_OBJECT"},
+		{"CRC64NVME", "", "FULL_OBJECT"},
+		{"SHA1", "", "COMPOSITE"},
+		{"SHA256", "COMPOSITE", "COMPOSITE"},
 	} {
 		name := c.algorithm + c.ask
 		headers := []string{"X-Amz-Checksum-Algorithm", c.algorithm}
@@ -133,8 +138,11 @@ func TestS3MultipartChecksums(t *testing.T) {
 		}
 	}
 	for _, headers := range [][]string{
-		{"X-Amz-Checksum-Algorithm", "MD4"}, {"X-Amz-Checksum-Type", "FULL_OBJECT"}, {"X-Amz-Checksum-Algorithm", "SHA1", "X-Amz-Checksum-Type", "FULL_OBJECT"},
-		{"X-Amz-Checksum-Algorithm", "CRC64NVME", "X-Amz-Checksum-Type", "COMPOSITE"}, {"X-Amz-Checksum-Algorithm", "CRC32", "X-Amz-Checksum-Type", "HALF"},
+		{"X-Amz-Checksum-Algorithm", "MD4"},
+		{"X-Amz-Checksum-Type", "FULL_OBJECT"},
+		{"X-Amz-Checksum-Algorithm", "SHA1", "X-Amz-Checksum-Type", "FULL_OBJECT"},
+		{"X-Amz-Checksum-Algorithm", "CRC64NVME", "X-Amz-Checksum-Type", "COMPOSITE"},
+		{"X-Amz-Checksum-Algorithm", "CRC32", "X-Amz-Checksum-Type", "HALF"},
 	} {
 		s.want(400, "InvalidRequest", "POST", "/mlflow/k?uploads", nil, headers...)
 	}
@@ -354,7 +362,8 @@ func TestS3SystemMetadata(t *testing.T) {
 		t.Errorf("anonymous override: %d %s", a.status, a.body)
 	}
 	for _, c := range []struct{ name, value, code string }{
-		{"X-Amz-Storage-Class", "GOLD", "InvalidStorageClass"}, {"X-Amz-Website-Redirect-Location", "else", "InvalidRedirectLocation"},
+		{"X-Amz-Storage-Class", "GOLD", "InvalidStorageClass"},
+		{"X-Amz-Website-Redirect-Location", "else", "InvalidRedirectLocation"},
 		{"X-Amz-Meta-A", strings.Repeat("m", 2048), "MetadataTooLarge"},
 	} {
 		s.want(400, c.code, "PUT", "/mlflow/k", []byte("w"), c.name, c.value)

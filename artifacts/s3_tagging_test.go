@@ -54,7 +54,10 @@ func TestS3ObjectTagging(t *testing.T) {
 		s.want(400, c.code, "PUT", "/mlflow/k?tagging", c.document)
 	}
 	for _, c := range []struct{ header, code string }{
-		{"a=1&a=2", "InvalidArgument"}, {"a=%zz", "InvalidArgument"}, {"aws:a=1", "InvalidTag"}, {"a=%3C", "InvalidTag"},
+		{"a=1&a=2", "InvalidArgument"},
+		{"a=%zz", "InvalidArgument"},
+		{"aws:a=1", "InvalidTag"},
+		{"a=%3C", "InvalidTag"},
 		{"a=1&b=&c=&d=&e=&f=&g=&h=&i=&j=&k=", "BadRequest"},
 	} {
 		s.want(400, c.code, "PUT", "/mlflow/k", []byte("w"), "X-Amz-Tagging", c.header)

@@ -37,11 +37,9 @@ func (s *Store) DeleteObjects(ctx context.Context, bucket string, requests ...De
 		}
 		for i, r := range requests {
 			g, err := s.deleteOne(ctx, tx, bucket, state, r, &results[i])
-			var refused *Error
-			switch {
-			case errors.As(err, &refused):
+			if _, refused := errors.AsType[*Error](err); refused {
 				results[i].Err = err
-			case err != nil:
+			} else if err != nil {
 				return err
 			}
 			all = append(all, g)
@@ -74,8 +72,7 @@ func (s *Store) deleteOne(ctx context.Context, tx Querier, bucket string, state 
 
 func checkDelete(ctx context.Context, tx Querier, bucket string, r DeleteRequest) error {
 	info, err := statVersion(ctx, tx, bucket, r.Key, "")
-	var marker *markerError
-	if errors.As(err, &marker) {
+	if _, ok := errors.AsType[*markerError](err); ok {
 		return preconditionFailed("If-Match") // it exists, as a delete marker
 	}
 	if err == nil && !matchETag(r.IfMatch, info.ETag) {
