@@ -47,6 +47,7 @@ const (
 	MetaSession    = "mlflow.trace.session"
 	MetaTraceUser  = "mlflow.trace.user"
 	MetaSourceRun  = "mlflow.sourceRun"
+	MetaModelID    = "mlflow.modelId"
 	MetaSizeStats  = "mlflow.trace.sizeStats"
 
 	// spansHere is the value of TagSpansLocation of a trace whose spans are rows of this store.

@@ -58,7 +58,9 @@ func graphQL[Req, Resp any](fn func(a *API, ctx context.Context, req *Req) (Resp
 		if err := a.permitted(ctx, graphQLRules[field], &req); err != nil {
 			return nil, err
 		}
-		return fn(a, ctx, &req)
+		resp, err := fn(a, ctx, &req)
+		a.redact(ctx, &resp)
+		return resp, err
 	}
 }
 

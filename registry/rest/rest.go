@@ -91,6 +91,7 @@ func rpc[Req, Resp any](fn func(a *API, ctx context.Context, req *Req) (Resp, er
 			a.fail(c, err)
 			return
 		}
+		a.redact(c.Request.Context(), &resp)
 		if legacy {
 			write(c.Writer, http.StatusOK, legacyJSON(resp))
 			return
