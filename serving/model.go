@@ -49,7 +49,7 @@ type Signature struct {
 // Loaded is a model with what its MLmodel file says about it.
 type Loaded struct {
 	Model
-	// Flavor is the flavor whose engine scores: "sklearn".
+	// Flavor is the flavor whose engine scores: "sklearn", "xgboost" or "lightgbm".
 	Flavor string
 	// Estimator is the engine's own name of the model, such as "Pipeline".
 	Estimator string
@@ -94,14 +94,44 @@ func Load(ctx context.Context, objects Objects, uri string) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	node, ok := meta.Flavors["sklearn"]
-	if !ok {
-		return nil, registry.Errorf(registry.NotImplemented, "The model at %s has the flavors %s. Only sklearn models are scored without Python.", uri, meta.flavors())
+	load, node, err := meta.loader(uri)
+	if err != nil {
+		return nil, err
 	}
-	if err := loadSklearn(ctx, objects, uri, meta, node, signature, l); err != nil {
+	if err := load(ctx, objects, uri, meta, node, signature, l); err != nil {
 		return nil, err
 	}
 	return l, nil
+}
+
+// loader reads a flavor's files into l.
+type loader func(ctx context.Context, objects Objects, uri string, meta *mlmodel, node yaml.Node, signature *Signature, l *Loaded) error
+
+// loader picks the engine: that of the flavor which python_function loads, or of the first flavor that has
+// one.
+func (m *mlmodel) loader(uri string) (loader, yaml.Node, error) {
+	var pyfunc struct {
+		Loader string `yaml:"loader_module"`
+	}
+	if node, ok := m.Flavors["python_function"]; ok {
+		if err := node.Decode(&pyfunc); err != nil {
+			return nil, node, registry.Invalidf("The python_function flavor of the model at %s is not understood: %v", uri, err)
+		}
+	}
+	for _, engine := range []struct {
+		flavor string
+		load   loader
+	}{{"sklearn", loadSklearn}, {"xgboost", loadXGBoost}, {"lightgbm", loadLightGBM}} {
+		node, ok := m.Flavors[engine.flavor]
+		if ok && (pyfunc.Loader == "" || pyfunc.Loader == "mlflow."+engine.flavor) {
+			return engine.load, node, nil
+		}
+	}
+	reason := fmt.Sprintf("has the flavors %s", m.flavors())
+	if pyfunc.Loader != "" {
+		reason += " and is loaded by " + pyfunc.Loader
+	}
+	return nil, yaml.Node{}, registry.Errorf(registry.NotImplemented, "The model at %s %s. Only sklearn, xgboost and lightgbm models are scored without Python.", uri, reason)
 }
 
 func loadMeta(ctx context.Context, objects Objects, uri string) (*mlmodel, error) {
@@ -191,16 +221,12 @@ func loadSklearn(ctx context.Context, objects Objects, uri string, meta *mlmodel
 		return registry.Invalidf("The sklearn flavor of the model at %s is not understood: %v", uri, err)
 	}
 	var pyfunc struct {
-		Loader string `yaml:"loader_module"`
-		Fn     string `yaml:"predict_fn"`
-		Path   string `yaml:"model_path"`
+		Fn   string `yaml:"predict_fn"`
+		Path string `yaml:"model_path"`
 	}
 	if node, ok := meta.Flavors["python_function"]; ok {
 		if err := node.Decode(&pyfunc); err != nil {
 			return registry.Invalidf("The python_function flavor of the model at %s is not understood: %v", uri, err)
-		}
-		if pyfunc.Loader != "mlflow.sklearn" {
-			return registry.Errorf(registry.NotImplemented, "The model at %s is loaded by %s, which is not scored without Python.", uri, pyfunc.Loader)
 		}
 	}
 	if err := signature.native(); err != nil {

@@ -1,0 +1,135 @@
+package serving_test
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/serving"
+)
+
+// TestBoostingAsMLflowSavesIt serves the model directories that MLflow 1.30, 2.22 and 3.17 saved of
+// XGBoost and LightGBM models, and compares the answers with those of mlflow.pyfunc
+// (testdata/make_boosting_served.py).
+func TestBoostingAsMLflowSavesIt(t *testing.T) {
+	paths, err := filepath.Glob("testdata/boosting-mlflow-*.zip")
+	if err != nil || len(paths) != 3 {
+		t.Fatalf("fixtures: %v %v", paths, err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".zip"), func(t *testing.T) {
+			objects := &folder{root: unzip(t, path)}
+			text, err := os.ReadFile(filepath.Join(objects.root, "cases.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var cases []struct {
+				Model       string
+				Class       string
+				Body        json.RawMessage
+				Predictions any
+			}
+			if err := json.Unmarshal(text, &cases); err != nil || len(cases) < 9 {
+				t.Fatal(len(cases), err)
+			}
+			c := catalog{}
+			for _, m := range cases {
+				c[m.Model] = versions(m.Model, m.Model)
+			}
+			server, url := start(t, c, objects, 0)
+			for _, m := range cases {
+				status, _, body := post(t, url+"/"+m.Model+"/invocations", "application/json", string(m.Body))
+				var answer struct{ Predictions any }
+				if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK {
+					t.Errorf("%s: %d %s", m.Model, status, body)
+					continue
+				}
+				if !near(answer.Predictions, m.Predictions) {
+					t.Errorf("%s answers\n%v, want\n%v", m.Model, answer.Predictions, m.Predictions)
+				}
+				info, err := server.Describe(t.Context(), m.Model, "")
+				if err != nil || !info.Native || info.Estimator != m.Class || !strings.HasPrefix(m.Model, info.Flavor[:1]) {
+					t.Errorf("%s is described as %s %s (native %v): %v", m.Model, info.Flavor, info.Estimator, info.Native, err)
+				}
+			}
+		})
+	}
+}
+
+// near compares decoded answers: text exactly, numbers to 1e-6 of their size.
+func near(got, want any) bool {
+	switch want := want.(type) {
+	case []any:
+		list, ok := got.([]any)
+		if !ok || len(list) != len(want) {
+			return false
+		}
+		for i := range want {
+			if !near(list[i], want[i]) {
+				return false
+			}
+		}
+		return true
+	case float64:
+		number, ok := got.(float64)
+		return ok && math.Abs(number-want) <= 1e-6*math.Max(1, math.Abs(want))
+	}
+	return got == want
+}
+
+func unzip(t testing.TB, path string) string {
+	t.Helper()
+	r, err := zip.OpenReader(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	root := t.TempDir()
+	if err := os.CopyFS(root, r); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// TestBoostingRefused holds the reasons for which a boosting model does not load.
+func TestBoostingRefused(t *testing.T) {
+	root := unzip(t, "testdata/boosting-mlflow-3.17.2.zip")
+	text, err := os.ReadFile(filepath.Join(root, "xgb_booster", "MLmodel"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(text)
+	for name, c := range map[string]struct {
+		change   [2]string
+		code     registry.Code
+		contains string
+	}{
+		"catboost": {[2]string{"mlflow.xgboost", "mlflow.catboost"}, registry.NotImplemented, "mlflow.catboost"},
+		"class":    {[2]string{"model_class: xgboost.core.Booster", "model_class: mine.Booster"}, registry.NotImplemented, "mine.Booster"},
+		"missing":  {[2]string{"data: model.ubj", "data: other.ubj"}, registry.ResourceDoesNotExist, "other.ubj"},
+		"outside":  {[2]string{"data: model.ubj", "data: ../xgb_booster/model.ubj"}, registry.InvalidParameterValue, "data is"},
+		"no model": {[2]string{"data: model.ubj", "data: MLmodel"}, registry.InvalidParameterValue, "cannot be read"},
+		"params": {[2]string{"params: null", `params: '[{"name": "output_margin", "type": "boolean", "default": false, "shape": null}]'`},
+			registry.NotImplemented, "output_margin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := strings.ReplaceAll(good, c.change[0], c.change[1])
+			if changed == good {
+				t.Fatalf("the MLmodel file has no %q:\n%s", c.change[0], good)
+			}
+			if err := os.WriteFile(filepath.Join(root, "xgb_booster", "MLmodel"), []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := serving.Load(t.Context(), &folder{root: root}, "xgb_booster")
+			if b := registry.Body(err); err == nil || b.Code != c.code || !strings.Contains(b.Message, c.contains) {
+				t.Errorf("%v, want %s with %q", err, c.code, c.contains)
+			}
+		})
+	}
+}
