@@ -169,7 +169,11 @@ func (s *Store) keep(file *os.File) (name string, err error) {
 			return "", diskError(err)
 		}
 	}
-	if err := file.Close(); err != nil {
+	info, err := file.Stat()
+	if err == nil {
+		err = file.Close()
+	}
+	if err != nil {
 		return "", diskError(err)
 	}
 	name = filepath.Base(file.Name())
@@ -185,6 +189,9 @@ func (s *Store) keep(file *os.File) (name string, err error) {
 	}
 	if err == nil && s.sync {
 		err = syncDir(filepath.Dir(target))
+	}
+	if err == nil {
+		s.checks.put(name, info.ModTime(), false)
 	}
 	return name, diskError(err)
 }
@@ -203,6 +210,7 @@ func (s *Store) discard(b *blob) {
 
 // unlink removes a blob file. A failure is no harm: the next start's sweep tries again.
 func (s *Store) unlink(name string) {
+	s.checks.forget(name)
 	if err := os.Remove(s.blobPath(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.log.Warn("artifacts: cannot remove a blob file; the next start will", "file", name, "error", err)
 	}

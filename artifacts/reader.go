@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 )
 
@@ -36,6 +35,15 @@ func (r *ObjectReader) Close() error {
 
 // WriteTo sends the rest of the object. It hands the file itself to io.Copy, so that the kernel can send it.
 func (r *ObjectReader) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, r.source) }
+
+// Seek implements io.Seeker. Whoever begins in the middle reads a part, whose hash nobody knows: the kernel may send it.
+func (r *ObjectReader) Seek(offset int64, whence int) (int64, error) {
+	pos, err := r.source.Seek(offset, whence)
+	if c, ok := r.source.(*checked); ok && err == nil && pos > 0 && pos < r.Size {
+		r.source = c.File
+	}
+	return pos, err
+}
 
 // errStale says that a row was replaced, and its files removed, between being read and being opened.
 var errStale = errors.New("stale row")
@@ -70,7 +78,7 @@ func (s *Store) open(ctx context.Context, bucket, key, version string) (*ObjectR
 		return nil, err
 	}
 	r := &ObjectReader{ObjectInfo: found.info}
-	if r.source, r.release, err = s.openContent(ctx, r.content, found.file, found.data, r.Size); err != nil {
+	if r.source, r.release, err = s.openContent(ctx, r.content, found); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -85,13 +93,16 @@ func (s *Store) row(ctx context.Context, bucket, key string) (row, error) {
 	q := s.db.Read()
 	found := row{info: ObjectInfo{Bucket: bucket, Key: key}}
 	var stored storedObject
-	err := q.QueryRowContext(ctx, `SELECT content, o.size, etag, modified, sum_type, sum, headers, metadata, version, tags, class, c.file, c.data
+	err := q.QueryRowContext(ctx, `SELECT content, o.size, etag, modified, sum_type, sum, headers, metadata, version, tags, class, c.file, c.data, c.sha256
 		FROM artifact_objects o JOIN artifact_contents c ON c.id = o.content WHERE o.bucket = ? AND o.key = ?`, bucket, []byte(key)).
-		Scan(append(stored.columns(&found.info), &found.file, &found.data)...)
+		Scan(append(stored.columns(&found.info), &found.file, &found.data, &found.sum)...)
 	if err != nil {
 		return row{}, newestMarker(ctx, q, missing(ctx, q, err, bucket, key), bucket, key)
 	}
 	stored.decode(&found.info)
+	if err := s.checkInline(found.data, found.sum); err != nil {
+		return row{}, err
+	}
 	s.rows.put(generation, name, found)
 	return found, nil
 }
@@ -103,17 +114,20 @@ func (s *Store) versionRow(ctx context.Context, bucket, key, version string) (ro
 		return row{}, err
 	}
 	found := row{info: info}
-	err = s.db.Read().QueryRowContext(ctx, "SELECT file, data FROM artifact_contents WHERE id = ?", info.content).Scan(&found.file, &found.data)
+	err = s.db.Read().QueryRowContext(ctx, "SELECT file, data, sha256 FROM artifact_contents WHERE id = ?", info.content).Scan(&found.file, &found.data, &found.sum)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errStale
+	}
+	if err == nil {
+		err = s.checkInline(found.data, found.sum)
 	}
 	return found, err
 }
 
 // openContent opens the bytes of a content, holding its files in place until release is called.
-func (s *Store) openContent(ctx context.Context, id int64, file sql.NullString, data []byte, size int64) (_ source, release func(), _ error) {
-	if data != nil || size == 0 {
-		return bytes.NewReader(data), func() {}, nil
+func (s *Store) openContent(ctx context.Context, id int64, found row) (_ source, release func(), _ error) {
+	if found.data != nil || found.info.Size == 0 {
+		return bytes.NewReader(found.data), func() {}, nil
 	}
 	if !s.pins.hold(id) {
 		return nil, nil, errStale
@@ -123,7 +137,7 @@ func (s *Store) openContent(ctx context.Context, id int64, file sql.NullString, 
 			s.unlink(f)
 		}
 	})
-	src, err := s.openHeld(ctx, id, file, size)
+	src, err := s.openHeld(ctx, id, found)
 	if err != nil {
 		release()
 		return nil, nil, err
@@ -131,15 +145,11 @@ func (s *Store) openContent(ctx context.Context, id int64, file sql.NullString, 
 	return src, release, nil
 }
 
-func (s *Store) openHeld(ctx context.Context, id int64, file sql.NullString, size int64) (source, error) {
-	if file.Valid {
-		f, err := os.Open(s.blobPath(file.String))
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, errStale
-		}
-		return f, err
+func (s *Store) openHeld(ctx context.Context, id int64, found row) (source, error) {
+	if found.file.Valid {
+		return s.openBlob(found.file.String, found.info.Size, found.sum)
 	}
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT c.size, c.file, c.data FROM artifact_segments s
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT c.size, c.file, c.data, c.sha256 FROM artifact_segments s
 		JOIN artifact_contents c ON c.id = s.content WHERE s.joined = ? ORDER BY s.seq`, id)
 	if err != nil {
 		return nil, err
@@ -150,7 +160,10 @@ func (s *Store) openHeld(ctx context.Context, id int64, file sql.NullString, siz
 	for rows.Next() {
 		var g segment
 		var file sql.NullString
-		if err := rows.Scan(&g.size, &file, &g.data); err != nil {
+		if err := rows.Scan(&g.size, &file, &g.data, &g.sum); err != nil {
+			return nil, err
+		}
+		if err := s.checkInline(g.data, g.sum); err != nil {
 			return nil, err
 		}
 		g.start, g.file = total, file.String
@@ -162,7 +175,7 @@ func (s *Store) openHeld(ctx context.Context, id int64, file sql.NullString, siz
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	if total != size { // the rows went away in between
+	if total != found.info.Size { // the rows went away in between
 		return nil, errStale
 	}
 	joined.size = total
@@ -183,7 +196,7 @@ type segments struct {
 type segment struct {
 	start, size int64
 	file        string
-	data        []byte
+	data, sum   []byte
 }
 
 func (s *segments) Read(p []byte) (int, error) {
@@ -264,16 +277,16 @@ func (s *segments) seekTo(pos int64) error {
 		if g.data != nil {
 			s.current = bytes.NewReader(g.data)
 		} else {
-			f, err := os.Open(s.store.blobPath(g.file))
-			if errors.Is(err, os.ErrNotExist) {
-				return errStale
-			}
+			f, err := s.store.openBlob(g.file, g.size, g.sum)
 			if err != nil {
 				return err
 			}
 			s.current = f
 		}
 		_, err := s.current.Seek(pos-g.start, io.SeekStart)
+		if c, ok := s.current.(*checked); ok && pos > g.start {
+			s.current = c.File
+		}
 		return err
 	}
 	return nil

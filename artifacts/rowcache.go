@@ -13,6 +13,7 @@ type row struct {
 	info ObjectInfo
 	file sql.NullString
 	data []byte
+	sum  []byte // SHA-256; nil when joined
 }
 
 // rowCache remembers the rows of objects read since the last change of anything. The generation is counted up after a commit and before

@@ -78,6 +78,8 @@ type Store struct {
 	epoch string
 	pins  pins
 	rows  rowCache
+	// checks tells which files need no hashing.
+	checks checks
 	// settings are those of buckets.
 	settings settingsCache
 

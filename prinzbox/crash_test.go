@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	endian "encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -87,9 +89,7 @@ func (b *breaker) work(ctx context.Context) error {
 			}
 			return fmt.Errorf("%s: %w", kind, err)
 		}
-		for k, sum := range b.doubt {
-			b.keys[k] = sum
-		}
+		maps.Copy(b.keys, b.doubt)
 		b.doubt = nil
 		b.done[kind]++
 	}
@@ -267,20 +267,12 @@ func checkNoOrphans(t *testing.T, data string) {
 		t.Fatal(err)
 	}
 	defer db.Close() //nolint:errcheck // only read
-	named := map[string]int64{}
-	rows, err := db.QueryContext(t.Context(), "SELECT file, size FROM artifact_contents WHERE file IS NOT NULL")
-	if err != nil {
+	var files string
+	if err := db.QueryRowContext(t.Context(), "SELECT json_group_object(file, size) FROM artifact_contents WHERE file IS NOT NULL").Scan(&files); err != nil {
 		t.Fatal(err)
 	}
-	for rows.Next() {
-		var file string
-		var size int64
-		if err := rows.Scan(&file, &size); err != nil {
-			t.Fatal(err)
-		}
-		named[file] = size
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	named := map[string]int64{}
+	if err := json.Unmarshal([]byte(files), &named); err != nil {
 		t.Fatal(err)
 	}
 	var orphans []string
@@ -319,23 +311,14 @@ func checkNoOrphans(t *testing.T, data string) {
 			break
 		}
 	}
-	counted := "SELECT count(*) FROM artifact_contents c WHERE refs != 0"
-	tables, err := db.QueryContext(t.Context(), "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) i ON i.name = 'content' WHERE m.type = 'table' AND m.name LIKE 'artifact_%'")
+	var uses string // of contents, in whatever tables there are
+	err = db.QueryRowContext(t.Context(), `SELECT group_concat('(SELECT count(*) FROM ' || m.name || ' WHERE content = c.id)', ' + ') FROM sqlite_master m
+		JOIN pragma_table_info(m.name) i ON i.name = 'content' WHERE m.type = 'table' AND m.name LIKE 'artifact_%'`).Scan(&uses)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for tables.Next() {
-		var table string
-		if err := tables.Scan(&table); err != nil {
-			t.Fatal(err)
-		}
-		counted += " + (SELECT count(*) FROM " + table + " WHERE content = c.id)"
-	}
-	if err := errors.Join(tables.Err(), tables.Close()); err != nil {
-		t.Fatal(err)
-	}
 	var unused int
-	err = db.QueryRowContext(t.Context(), counted).Scan(&unused)
+	err = db.QueryRowContext(t.Context(), "SELECT count(*) FROM artifact_contents c WHERE refs != "+uses).Scan(&unused)
 	if err != nil || unused != 0 {
 		t.Errorf("%d contents are counted wrong: they would stay for ever or go too early (%v)", unused, err)
 	}
