@@ -168,3 +168,20 @@ func BenchmarkList1000(b *testing.B) {
 		})
 	}
 }
+
+// Nor does listing a page of versions; half of these are not current.
+func BenchmarkListVersions1000(b *testing.B) {
+	for _, n := range []int{2_000, 20_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := newS3(b)
+			if err := s.store.SetBucketVersioning(b.Context(), "mlflow", artifacts.VersioningEnabled); err != nil {
+				b.Fatal(err)
+			}
+			for i := range n {
+				put(b, s.store, fmt.Sprintf("dir%03d/%06d", i%100, i/2), []byte("v"))
+			}
+			r := sign(s.request("GET", "/mlflow?versions&key-marker=dir050", nil))
+			median(b, func() { exchange(b, r) })
+		})
+	}
+}

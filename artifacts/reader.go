@@ -97,7 +97,11 @@ func (s *Store) row(ctx context.Context, bucket, key string) (row, error) {
 		FROM artifact_objects o JOIN artifact_contents c ON c.id = o.content WHERE o.bucket = ? AND o.key = ?`, bucket, []byte(key)).
 		Scan(append(stored.columns(&found.info), &found.file, &found.data, &found.sum)...)
 	if err != nil {
-		return row{}, newestMarker(ctx, q, missing(ctx, q, err, bucket, key), bucket, key)
+		err = missing(ctx, q, err, bucket, key)
+		if settings, serr := s.settingsOf(ctx, bucket); serr == nil && settings.versioning == VersioningOff {
+			return row{}, err
+		}
+		return row{}, newestMarker(ctx, q, err, bucket, key)
 	}
 	stored.decode(&found.info)
 	if err := s.checkInline(found.data, found.sum); err != nil {

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/prinzbox/prinzbox/artifacts"
 )
 
 // sums are the checksums of S3, made by the standard library.
@@ -405,5 +407,41 @@ func TestS3Defaults(t *testing.T) {
 		if resource != "location" {
 			s.want(501, "NotImplemented", "PUT", "/mlflow?"+resource, []byte("<x/>"))
 		}
+	}
+}
+
+// Objects that were joined before parts had numbers have them counted from 1.
+func TestPartsWithoutNumbers(t *testing.T) {
+	dir := t.TempDir()
+	db := openDB(t, dir)
+	store := openStore(t, db, dir)
+	if err := store.CreateBucket(t.Context(), "mlflow", false); err != nil {
+		t.Fatal(err)
+	}
+	id, err := store.CreateUpload(t.Context(), "mlflow", "k", artifacts.UploadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []artifacts.PartInfo
+	for _, number := range []int{3, 9} {
+		p, err := store.PutPart(t.Context(), "mlflow", "k", id, number, bytes.NewReader(noise(5<<20, byte(number))), artifacts.Expect{Size: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		named = append(named, p)
+	}
+	info, err := store.CompleteUpload(t.Context(), "mlflow", "k", id, named, artifacts.CompleteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Write(t.Context(), func(tx artifacts.Querier) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE artifact_segments SET number = 0")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	parts, err := store.PartsOf(t.Context(), info)
+	if err != nil || len(parts) != 2 || parts[0].Number != 1 || parts[1].Number != 2 || parts[1].Start != 5<<20 {
+		t.Errorf("%+v, %v", parts, err)
 	}
 }

@@ -147,7 +147,7 @@ func (p *reply) objectHeaders() {
 func (p *reply) checksumHeader(info ObjectInfo) {
 	if _, kind := info.checksumKind(); kind != "" {
 		p.Header().Set(checksumHeader+info.ChecksumType, info.Checksum)
-		if info.ETag != "" {
+		if info.Version != "" {
 			p.Header().Set("X-Amz-Checksum-Type", kind)
 		}
 	}

@@ -270,3 +270,36 @@ func TestS3CopyConditions(t *testing.T) {
 	s.want(200, "", "PUT", "/mlflow/dst", nil, "X-Amz-Copy-Source", "/mlflow/src", "If-Match", etag)
 	s.want(404, "NoSuchKey", "PUT", "/mlflow/none", nil, "X-Amz-Copy-Source", "/mlflow/src", "If-Match", etag)
 }
+
+// The ACL of a version lets in whom it names, and nobody is told of other versions.
+func TestS3VersionACL(t *testing.T) {
+	s := newS3(t)
+	s.want(200, "", "PUT", "/mlflow?versioning", []byte(enabled))
+	open := version(s.do("PUT", "/mlflow/k", []byte("open"), "X-Amz-Acl", "public-read"))
+	closed := version(s.do("PUT", "/mlflow/k", []byte("closed")))
+	for _, c := range []struct {
+		query, body string
+		status      int
+	}{
+		{"", "AccessDenied", 403}, {"?versionId=" + open, "open", 200}, {"?versionId=" + closed, "AccessDenied", 403},
+		{"?versionId=" + strings.Repeat("0", 32), "AccessDenied", 403}, {"?versionId=null", "AccessDenied", 403},
+	} {
+		if a := s.send(s.request("GET", "/mlflow/k"+c.query, nil)); a.status != c.status || !strings.Contains(a.body, c.body) {
+			t.Errorf("%s: %d %s", c.query, a.status, a.body)
+		}
+	}
+	s.want(200, "AllUsers", "GET", "/mlflow/k?acl&versionId="+open, nil).check(t, "acl", "X-Amz-Version-Id", open)
+	s.want(200, "", "PUT", "/mlflow/k?acl&versionId="+open, nil, "X-Amz-Acl", "private").check(t, "put acl", "X-Amz-Version-Id", open)
+	if a := s.send(s.request("GET", "/mlflow/k?versionId="+open, nil)); a.status != 403 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	marker := version(s.do("DELETE", "/mlflow/k", nil))
+	a := s.send(s.request("GET", "/mlflow/k", nil))
+	a.check(t, "hidden marker", "X-Amz-Delete-Marker", "", "X-Amz-Version-Id", "")
+	if a.status != 403 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := s.send(s.request("GET", "/mlflow/k?versionId="+marker, nil)); a.status != 403 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}

@@ -133,7 +133,7 @@ func (s *Store) Delete(ctx context.Context, bucket string, keys ...string) error
 	return err
 }
 
-// DeletePrefix removes all objects whose key begins with a prefix, some hundred at a time. Errors: NoSuchBucket.
+// DeletePrefix removes, as [Store.Delete] does, all objects whose key begins with a prefix, some hundred at a time. Errors: NoSuchBucket.
 func (s *Store) DeletePrefix(ctx context.Context, bucket, prefix string) error {
 	for {
 		page, err := s.List(ctx, bucket, ListOptions{Prefix: prefix, Max: 500})
