@@ -309,7 +309,7 @@ func (v Visible) within(column, value string) (cond string, args []any) {
 	if v.Nothing {
 		not = ""
 	}
-	return column + " " + not + "IN (SELECT " + value + " FROM json_each(?))", []any{jsonTexts(v.Except)}
+	return column + " " + not + "IN (SELECT " + value + " FROM " + elements + ")", []any{jsonTexts(v.Except)}
 }
 
 // readableExperiments restricts a search to the experiments that the asking user may read.

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -99,7 +98,7 @@ func (s *Store) Roles(ctx context.Context, workspaces []string) ([]Role, error) 
 	if workspaces == nil {
 		return s.rolesWhere(ctx, "TRUE")
 	}
-	return s.rolesWhere(ctx, "r.workspace IN (SELECT value FROM json_each(?))", jsonTexts(workspaces))
+	return s.rolesWhere(ctx, "r.workspace "+inList, jsonTexts(workspaces))
 }
 
 // UserRoles lists the roles of a user, his own included.
@@ -433,12 +432,4 @@ func renameGrants(ctx context.Context, tx querier, from, to string) error {
 	_, err := tx.ExecContext(ctx, `UPDATE role_permissions SET resource_pattern = ? WHERE resource_type IN ('registered_model', 'prompt') AND resource_pattern = ?
 		AND role_id IN (SELECT role_id FROM roles WHERE uid IS NOT NULL)`, to, from)
 	return err
-}
-
-func jsonTexts(values []string) string {
-	if values == nil {
-		return "[]"
-	}
-	b, _ := json.Marshal(values) // texts always encode
-	return string(b)
 }

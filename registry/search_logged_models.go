@@ -111,7 +111,7 @@ func (s *Store) SearchLoggedModels(ctx context.Context, q LoggedModelQuery) (Pag
 		}
 	}
 	sel := &selection{columns: loggedModelColumns, from: "logged_models m"}
-	sel.and("m.eid IN (SELECT value FROM json_each(?))", jsonInts(eids))
+	sel.and("m.eid "+inList, jsonInts(eids))
 	sel.and("m.lifecycle_stage = ?", StageActive)
 	cs, err := loggedModelGrammar.Parse(q.Filter)
 	if err != nil {
@@ -147,7 +147,7 @@ func (sel *selection) loggedModels(cs []filter.Comparison, datasets []DatasetFil
 	}
 	// One value holds all datasets, so that the text of the search does not depend on their number.
 	pairs, _ := json.Marshal(datasets) // strings always encode
-	const on = " AND EXISTS (SELECT 1 FROM json_each(?) d WHERE d.value ->> 'Name' = x.dataset_name AND d.value ->> 'Digest' IN ('', x.dataset_digest))"
+	on := " AND EXISTS (SELECT 1 FROM " + elements + " d WHERE " + member("d.value", "Name") + " = x.dataset_name AND " + member("d.value", "Digest") + " IN ('', x.dataset_digest))"
 	onDatasets := loggedModelColumnsOf
 	onDatasets.Rows = maps.Clone(onDatasets.Rows)
 	onDatasets.Rows[filter.Metric] += on

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/filter"
 )
@@ -89,7 +88,7 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 		sel.and("r.eid = ?", eids[0])
 	default:
 		// One value that holds all ids: no limit on their number, and one statement text for all.
-		sel.and("r.eid IN (SELECT value FROM json_each(?))", jsonInts(eids))
+		sel.and("r.eid "+inList, jsonInts(eids))
 	}
 	sel.view("r.lifecycle_stage", q.View)
 	sel.comparisons(&runColumnsOf, cs)
@@ -101,18 +100,6 @@ func (s *Store) SearchRuns(ctx context.Context, experimentIDs []string, q Query)
 	page := pageOf(rows, q.MaxResults, offset)
 	runs, err := s.loadRuns(ctx, page.Items)
 	return Page[Run]{Items: runs, NextPageToken: page.NextPageToken}, err
-}
-
-func jsonInts(values []any) string {
-	var text strings.Builder
-	text.WriteString("[")
-	for i, v := range values {
-		if i > 0 {
-			text.WriteString(",")
-		}
-		_, _ = fmt.Fprint(&text, v)
-	}
-	return text.String() + "]"
 }
 
 // orderRuns adds an order: what the clauses say, missing values last in both directions and NaN just before them, then the newest first,

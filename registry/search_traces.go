@@ -146,7 +146,7 @@ func selectTraces(sel *selection, eids []any, text string) error {
 	if len(eids) == 1 {
 		sel.and("t.eid = ?", eids[0])
 	} else {
-		sel.and("t.eid IN (SELECT value FROM json_each(?))", scope)
+		sel.and("t.eid "+inList, scope)
 	}
 	var spans []string
 	var spanArgs []any
@@ -260,7 +260,7 @@ func spanCondition(c filter.Comparison, args *[]any) (string, error) {
 	if c.Op == "!=" || c.Op == "NOT IN" {
 		op = "NOT IN"
 	}
-	return "EXISTS (SELECT 1 FROM json_each(s.content, '$.attributes') e WHERE e.key = ? AND " + filter.Compare("e.value", filter.Comparison{Op: op, Value: both}, args) + ")", nil
+	return "EXISTS (SELECT 1 FROM " + membersOf("s.content", "attributes") + " e WHERE e.key = ? AND " + filter.Compare("e.value", filter.Comparison{Op: op, Value: both}, args) + ")", nil
 }
 
 // assessmentCondition is a comparison of a valid assessment. One of a session, told by its metadata, counts for every trace of that session.
@@ -289,7 +289,7 @@ func assessmentCondition(c filter.Comparison, scope string, args *[]any) string 
 	const session = "'" + MetaSession + "'"
 	return not + `(t.tid IN (SELECT a.tid FROM assessments a WHERE ` + match + `) OR t.tid IN (SELECT m.tid FROM trace_metadata m WHERE m.key = ` + session + ` AND m.value IN
 		(SELECT n.value FROM assessments a JOIN trace_metadata n ON n.tid = a.tid AND n.key = ` + session + ` JOIN traces o ON o.tid = a.tid
-			WHERE ` + match + ` AND o.eid IN (SELECT value FROM json_each(?)) AND instr(a.metadata, '"` + MetaSession + `":') > 0)))`
+			WHERE ` + match + ` AND o.eid ` + inList + ` AND instr(a.metadata, '"` + MetaSession + `":') > 0)))`
 }
 
 // orderTraces adds the order: what the clauses say, missing values last in both directions, then the newest first, then by id.

@@ -296,14 +296,14 @@ func traceRows(ctx context.Context, q querier, ids, experimentIDs []string) ([]t
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT " + traceColumns + " FROM traces t JOIN (SELECT value, max(key) AS place FROM json_each(?) GROUP BY value) w ON w.value = t.trace_id"
+	query := "SELECT " + traceColumns + " FROM traces t JOIN (SELECT value, max(key) AS place FROM " + elements + " GROUP BY value) w ON w.value = t.trace_id"
 	args := []any{string(list)}
 	if experimentIDs != nil {
 		eids, err := parseExperimentIDs(experimentIDs)
 		if err != nil {
 			return nil, err
 		}
-		query += " WHERE t.eid IN (SELECT value FROM json_each(?))"
+		query += " WHERE t.eid " + inList
 		args = append(args, jsonInts(eids))
 	}
 	return queryRows(ctx, q, func(rows *sql.Rows) (traceRow, error) { return scanTrace(rows) }, query+" ORDER BY w.place", args...)

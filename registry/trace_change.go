@@ -99,7 +99,7 @@ func (s *Store) DeleteTraces(ctx context.Context, d TraceDeletion) (n int64, fil
 		if err != nil {
 			return 0, nil, err
 		}
-		query, choice = `DELETE FROM traces WHERE tid IN (SELECT tid FROM traces WHERE eid = ? AND trace_id IN (SELECT value FROM json_each(?)) LIMIT ?) RETURNING trace_id`, string(ids)
+		query, choice = `DELETE FROM traces WHERE tid IN (SELECT tid FROM traces WHERE eid = ? AND trace_id `+inList+` LIMIT ?) RETURNING trace_id`, string(ids)
 	}
 	err = s.db.Write(ctx, func(tx querier) error {
 		gone, err := queryRows(ctx, tx, func(rows *sql.Rows) (id string, err error) {

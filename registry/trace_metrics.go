@@ -85,19 +85,15 @@ const (
 
 // tokensOfTrace and costOfSpan read a number of a JSON object.
 func tokensOfTrace(key string) string {
-	return "(SELECT CASE WHEN json_type(m.value, '$." + key + "') IN ('integer', 'real') THEN json_extract(m.value, '$." + key +
-		"') END FROM trace_metadata m WHERE m.tid = t.tid AND m.key = '" + MetaTokenUsage + "' AND json_valid(m.value))"
+	return "(SELECT " + numberIn("m.value", key) + " FROM trace_metadata m WHERE m.tid = t.tid AND m.key = '" + MetaTokenUsage + "')"
 }
 
 func costOfSpan(key string) string {
-	return "CASE WHEN json_valid(p.cost) AND json_type(p.cost, '$." + key + "') IN ('integer', 'real') THEN json_extract(p.cost, '$." + key + "') END"
+	return numberIn("p.cost", key)
 }
 
-// attributeOfSpan is an attribute's text: attributes stand in the content as JSON in JSON, whose NaN only JSON5 (flag 2) knows.
-func attributeOfSpan(key string) string {
-	inner := `json_extract(p.content, '$.attributes."` + key + `"')`
-	return "CASE WHEN json_valid(p.content, 2) AND json_valid(" + inner + ") AND json_type(" + inner + ") = 'text' THEN json_extract(" + inner + ", '$') END"
-}
+// attributeOfSpan is an attribute's text.
+func attributeOfSpan(key string) string { return textInText("p.content", "attributes", key) }
 
 // traceViews are MLflow 3.17.2's.
 var traceViews = []traceView{
@@ -164,7 +160,7 @@ func (s *Store) TraceMetrics(ctx context.Context, q TraceMetricsQuery) ([]Metric
 	if err != nil {
 		return nil, err
 	}
-	where, args := []string{"t.eid IN (SELECT value FROM json_each(?))"}, []any{string(list)}
+	where, args := []string{"t.eid " + inList}, []any{string(list)}
 	for _, text := range q.Filters {
 		f, err := parseTraceMetricFilter(text)
 		if err != nil {
