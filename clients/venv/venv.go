@@ -31,6 +31,7 @@ var pythons = map[string][]string{
 	"3.17.2": {"3.11", "3.12", "3.13"},
 
 	"fasttrackml-0.6.0": {"3.11", "3.12", "3.13"}, // a peer to measure: a Go program in a wheel
+	"moto-5.2.5":        {"3.11", "3.12", "3.13"}, // an S3 server that is not ours
 }
 
 // Missing skips a test on a machine that lacks what it needs; where everything must be tested (CI=true) it fails instead. The message says how
@@ -137,7 +138,7 @@ func Script(t *testing.T, python, file string, env *prinzbox.Env, extraEnv ...st
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, "-W", "ignore", file)
 	cmd.Dir = t.TempDir()
