@@ -27,14 +27,14 @@ type boostingFlavor struct {
 
 // boostingModel is an engine behind a signature.
 type boostingModel struct {
-	predict   func(*frame.Frame) (*frame.Result, error)
+	predict   func(context.Context, *frame.Frame) (*frame.Result, error)
 	signature *Signature
 }
 
 func (m *boostingModel) Signature() *Signature { return m.signature }
 
-func (m *boostingModel) Predict(_ context.Context, table *frame.Frame) (*frame.Result, error) {
-	return m.predict(table)
+func (m *boostingModel) Predict(ctx context.Context, table *frame.Frame) (*frame.Result, error) {
+	return m.predict(ctx, table)
 }
 
 // readBoosting reads the flavor's settings and the file that they name.

@@ -89,7 +89,7 @@ func unzip(t testing.TB, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read
 	root := t.TempDir()
 	if err := os.CopyFS(root, r); err != nil {
 		t.Fatal(err)
@@ -115,8 +115,10 @@ func TestBoostingRefused(t *testing.T) {
 		"missing":  {[2]string{"data: model.ubj", "data: other.ubj"}, registry.ResourceDoesNotExist, "other.ubj"},
 		"outside":  {[2]string{"data: model.ubj", "data: ../xgb_booster/model.ubj"}, registry.InvalidParameterValue, "data is"},
 		"no model": {[2]string{"data: model.ubj", "data: MLmodel"}, registry.InvalidParameterValue, "cannot be read"},
-		"params": {[2]string{"params: null", `params: '[{"name": "output_margin", "type": "boolean", "default": false, "shape": null}]'`},
-			registry.NotImplemented, "output_margin"},
+		"params": {
+			[2]string{"params: null", `params: '[{"name": "output_margin", "type": "boolean", "default": false, "shape": null}]'`},
+			registry.NotImplemented, "output_margin",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.ReplaceAll(good, c.change[0], c.change[1])

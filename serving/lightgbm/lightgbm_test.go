@@ -1,79 +1,22 @@
 package lightgbm_test
 
 import (
-	"archive/zip"
-	"encoding/json"
 	"errors"
-	"io"
-	"math"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/prinzbox/prinzbox/serving/frame"
 	"github.com/prinzbox/prinzbox/serving/lightgbm"
 	"github.com/prinzbox/prinzbox/serving/pyobj"
 	"github.com/prinzbox/prinzbox/serving/trees"
+	"github.com/prinzbox/prinzbox/serving/trees/treestest"
 )
 
-// fixture is one case of testdata/make_boosting.py.
-type fixture struct {
-	Name     string          `json:"name"`
-	Files    []string        `json:"files"`
-	Class    string          `json:"model_class"`
-	Body     json.RawMessage `json:"body"`
-	Kind     string          `json:"kind"`
-	Expected []any           `json:"expected"`
-	Error    string          `json:"error"`
-	Refused  string          `json:"refused"`
-}
-
-// archive is one release's fixtures: its cases and files by name.
-type archive struct {
-	name  string
-	cases []fixture
-	files map[string][]byte
-}
-
-func archives(t testing.TB) []archive {
-	t.Helper()
-	paths, err := filepath.Glob("../testdata/lightgbm-*.zip")
-	if err != nil || len(paths) < 4 {
-		t.Fatalf("fixtures: %v %v", paths, err)
-	}
-	var all []archive
-	for _, path := range paths {
-		r, err := zip.OpenReader(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := archive{name: strings.TrimSuffix(filepath.Base(path), ".zip"), files: map[string][]byte{}}
-		for _, f := range r.File {
-			rc, err := f.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if a.files[f.Name], err = io.ReadAll(rc); err != nil {
-				t.Fatal(err)
-			}
-			rc.Close()
-		}
-		r.Close()
-		var set struct{ Cases []fixture }
-		if err := json.Unmarshal(a.files["cases.json"], &set); err != nil {
-			t.Fatal(err)
-		}
-		a.cases = set.Cases
-		all = append(all, a)
-	}
-	return all
-}
-
 // load reads a model file as its name tells.
-func load(data []byte, name string) (*lightgbm.Model, error) {
+func load(file string, data []byte, _ string) (treestest.Engine, error) {
 	var graph pyobj.Value
 	var err error
-	switch filepath.Ext(name) {
+	switch filepath.Ext(file) {
 	case ".lgb":
 		return lightgbm.New(data)
 	case ".skops":
@@ -89,91 +32,70 @@ func load(data []byte, name string) (*lightgbm.Model, error) {
 
 // TestFixtures compares every model file with LightGBM's own answers.
 func TestFixtures(t *testing.T) {
-	worst, files := 0.0, 0
-	for _, a := range archives(t) {
-		for _, c := range a.cases {
-			for _, file := range c.Files {
-				t.Run(a.name+"/"+file, func(t *testing.T) {
-					files++
-					model, err := load(a.files[file], file)
-					if c.Refused != "" {
-						var un *trees.UnsupportedError
-						if !errors.As(err, &un) || !strings.Contains(err.Error(), c.Refused) {
-							t.Fatalf("error %v, want one that names %q", err, c.Refused)
-						}
-						return
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					request, err := frame.DecodeJSON(c.Body, "")
-					if err != nil {
-						t.Fatal(err)
-					}
-					table, err := request.Table(nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					got, err := model.Predict(table)
-					if c.Error != "" {
-						var input *frame.PredictError
-						if !errors.As(err, &input) {
-							t.Fatalf("error %v, want LightGBM's %q", err, c.Error)
-						}
-						return
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					worst = max(worst, compare(t, got, c))
-				})
-			}
-		}
-	}
-	t.Logf("%d answers, worst difference %g", files, worst)
+	treestest.Run(t, treestest.Archives(t, "lightgbm", 4), 1e-9, load)
 }
 
-// compare checks labels exactly and numbers to 1e-9 of their size, and returns the greatest difference.
-func compare(t *testing.T, got *frame.Result, c fixture) float64 {
-	t.Helper()
-	var flat []any
-	width := 0
-	for _, row := range c.Expected {
-		if cells, ok := row.([]any); ok {
-			width = len(cells)
-			flat = append(flat, cells...)
-			continue
+// TestRefused holds that what is not understood is named, apart from what is broken.
+func TestRefused(t *testing.T) {
+	all := treestest.Archives(t, "lightgbm", 4)
+	good := string(treestest.File(t, all, "lightgbm-4.7.0", "binary.lgb"))
+	for name, c := range map[string]struct {
+		from, to  string
+		supported bool // the file is broken then
+		want      string
+	}{
+		"objective":      {"objective=binary sigmoid:1", "objective=other", false, "the objective other"},
+		"option":         {"objective=binary sigmoid:1", "objective=binary sigmoid:1 root", false, "the option root"},
+		"version":        {"version=v4", "version=v5", false, "version=v5"},
+		"first line":     {"tree\n", "wood\n", true, "the line 'tree'"},
+		"classes":        {"num_class=1", "num_class=3", true, "for 3 classes"},
+		"iterations":     {"num_tree_per_iteration=1", "num_tree_per_iteration=0", true, "num_tree_per_iteration"},
+		"feature":        {"max_feature_idx=3", "max_feature_idx=0", true, "feature"},
+		"leaves":         {"num_leaves=8", "num_leaves=9", true, "leaf_value has 8 values"},
+		"links":          {"left_child=1", "left_child=0", true, "do not make a tree"},
+		"missing values": {"decision_type=2", "decision_type=14", true, "decision_type"},
+		"number":         {"leaf_value=", "leaf_value=x", true, "leaf_value"},
+		"twice":          {"num_class=1", "num_class=1\nnum_class=1", true, "twice"},
+		"cut":            {"end of trees", "", true, "cut"},
+		"categories":     {"pandas_categorical:[]", "pandas_categorical:[[[1]]]", false, "pandas_categorical"},
+		"broken json":    {"pandas_categorical:[]", "pandas_categorical:[", true, "pandas_categorical"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(good, c.from, c.to, 1)
+			if text == good {
+				t.Fatalf("the file has no %s", c.from)
+			}
+			_, err := lightgbm.New([]byte(text))
+			_, unsupported := errors.AsType[*trees.UnsupportedError](err)
+			if err == nil || unsupported == c.supported || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v (unsupported %v), want one with %q", err, unsupported, c.want)
+			}
+		})
+	}
+}
+
+// FuzzModel holds that a broken or hostile model file is refused or scores, and never panics. Run it with
+// -fuzzminimizetime 5x: otherwise the fuzzer spends most of its time shrinking what it found.
+func FuzzModel(f *testing.F) {
+	all := treestest.Archives(f, "lightgbm", 4)
+	var seeds [][]byte
+	for _, s := range [][2]string{
+		{"lightgbm-2.3.1", "multiclass.lgb"},
+		{"lightgbm-3.3.5", "categories.lgb"},
+		{"lightgbm-3.3.5", "classifier_bool.pkl"},
+		{"lightgbm-4.3.0", "rf.lgb"},
+		{"lightgbm-4.7.0", "linear_missing.lgb"},
+		{"lightgbm-4.7.0", "words.lgb"},
+		{"lightgbm-4.7.0", "classifier_words.pkl"},
+	} {
+		seeds = append(seeds, treestest.File(f, all, s[0], s[1]))
+	}
+	treestest.Fuzz(f, seeds, func(data []byte) (engines []treestest.Engine) {
+		for _, file := range []string{"model.lgb", "model.pkl"} {
+			if m, err := load(file, data, ""); err == nil {
+				engines = append(engines, m)
+			}
 		}
-		flat = append(flat, row)
-	}
-	kind := map[frame.Kind]string{frame.Float: "float", frame.Int: "int", frame.String: "string", frame.Bool: "bool"}[got.Kind]
-	if got.Len() != len(flat) || got.Width != width || kind != c.Kind {
-		t.Errorf("%d %s values of width %d, want %d %s of width %d", got.Len(), kind, got.Width, len(flat), c.Kind, width)
-		return 0
-	}
-	worst := 0.0
-	for i, want := range flat {
-		switch got.Kind {
-		case frame.String:
-			if got.Strings[i] != want {
-				t.Errorf("label %d is %q, want %q", i, got.Strings[i], want)
-			}
-		case frame.Bool:
-			if got.Bools[i] != want {
-				t.Errorf("label %d is %v, want %v", i, got.Bools[i], want)
-			}
-		case frame.Int:
-			if float64(got.Ints[i]) != want {
-				t.Errorf("label %d is %d, want %v", i, got.Ints[i], want)
-			}
-		default:
-			number, ok := want.(float64)
-			diff := math.Abs(got.Floats[i]-number) / math.Max(1, math.Abs(number))
-			if !ok || !(diff <= 1e-9) {
-				t.Errorf("value %d is %v, want %v", i, got.Floats[i], want)
-			}
-			worst = max(worst, diff)
-		}
-	}
-	return worst
+		return engines
+	})
 }

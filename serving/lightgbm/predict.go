@@ -1,6 +1,7 @@
 package lightgbm
 
 import (
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -9,8 +10,9 @@ import (
 	"github.com/prinzbox/prinzbox/serving/trees"
 )
 
-// Predict scores the rows of a table as predict of the Python class does. Errors are *frame.PredictError.
-func (m *Model) Predict(f *frame.Frame) (*frame.Result, error) {
+// Predict scores the rows of a table as predict of the Python class does. Errors are *frame.PredictError,
+// or that of a context which ended.
+func (m *Model) Predict(ctx context.Context, f *frame.Frame) (*frame.Result, error) {
 	if f.Rows == 0 {
 		return nil, trees.InputErrorf("ValueError", "Input data must be 2 dimensional and non empty.")
 	}
@@ -23,10 +25,17 @@ func (m *Model) Predict(f *frame.Frame) (*frame.Result, error) {
 			"You can set ``predict_disable_shape_check=true`` to discard this error, but please be aware what you are doing.", len(f.Columns), m.features)
 	}
 	single := m.singles(f)
-	scores := make([]float64, f.Rows*m.outputs)
-	x := make([]float64, min(f.Rows, trees.Block)*m.features)
-	for first := 0; first < f.Rows; first += trees.Block {
-		rows := min(trees.Block, f.Rows-first)
+	scores, err := trees.Values[float64](f.Rows, m.outputs)
+	if err != nil {
+		return nil, err
+	}
+	block := trees.Block(f.Rows, m.features)
+	x := make([]float64, block*m.features)
+	for first := 0; first < f.Rows; first += block {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		rows := min(block, f.Rows-first)
 		if bad, ok := trees.Fill(x, m.features, f, first, rows); !ok {
 			return nil, trees.InputErrorf("ValueError", "could not convert column %s to float", f.Columns[bad].Label())
 		}

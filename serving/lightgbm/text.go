@@ -31,10 +31,10 @@ func sections(data []byte) (head section, blocks []section, categorical string, 
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		key, value, _ := strings.Cut(line, "=")
-		switch {
-		case key == "":
+		switch key {
+		case "":
 			continue
-		case key == "Tree":
+		case "Tree":
 			current = section{}
 			blocks = append(blocks, current)
 			continue

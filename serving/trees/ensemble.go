@@ -54,6 +54,7 @@ const (
 	special      = 1 << 29 // look at the flags below, or at categories
 	categorical  = 1 << 28
 	strayMissing = 1 << 27
+	zeroMissing  = 1 << 26
 	// MaxFeatures is the greatest number of columns of an ensemble.
 	MaxFeatures = 1 << 24
 )
@@ -136,6 +137,8 @@ func (e *Ensemble) Add(tree []Node, features int, reached func(place int)) error
 			out.threshold = math.Float64frombits(uint64(len(e.bits))<<32 | uint64(len(n.Categories)))
 			e.bits = append(e.bits, n.Categories...)
 		case n.ZeroMissing:
+			out.feature |= special | zeroMissing
+		case n.Threshold-n.Threshold != 0: // the difference to it may be none
 			out.feature |= special
 		}
 		e.nodes = append(e.nodes, out)
@@ -163,32 +166,36 @@ func (e *Ensemble) walk(i int32, x []float64) int32 {
 			return i
 		}
 		v := x[n.feature&(MaxFeatures-1)]
-		left := v <= n.threshold || v != v && n.feature&missingLeft != 0
-		if n.feature&special != 0 {
-			left = e.specially(n, v)
+		if v != v || n.feature&special != 0 {
+			if e.specially(n, v) {
+				i++
+			} else {
+				i = n.right
+			}
+			continue
 		}
-		if left {
-			i++
-		} else {
-			i = n.right
-		}
+		// A tree is made of branches that cannot be guessed, so there is none here: the sign of the
+		// difference, all ones when v is beyond the threshold, picks one of the two places.
+		beyond := int32(int64(math.Float64bits(n.threshold-v)) >> 63)
+		i++
+		i ^= (i ^ n.right) & beyond
 	}
 }
 
 // zero is LightGBM's kZeroThreshold, a float32.
 const zero = float64(float32(1e-35))
 
-// specially decides a node whose feature is categorical or whose zero is missing.
+// specially decides where a missing value goes, and a value at a node of categories or of missing zeros.
 func (e *Ensemble) specially(n *node, v float64) bool {
 	whenMissing := n.feature&missingLeft != 0
+	if v != v {
+		return whenMissing
+	}
 	if n.feature&categorical == 0 {
-		if v != v || v >= -zero && v <= zero {
+		if n.feature&zeroMissing != 0 && v >= -zero && v <= zero {
 			return whenMissing
 		}
 		return v <= n.threshold
-	}
-	if v != v {
-		return whenMissing
 	}
 	place := math.Float64bits(n.threshold)
 	bits := e.bits[place>>32 : place>>32+place&math.MaxUint32]

@@ -24,9 +24,22 @@ func InputErrorf(kind, format string, args ...any) error {
 	return &frame.PredictError{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// Block is how many rows are scored together: enough that a tree stays in the processor's cache, few
-// enough that the rows do too.
-const Block = 64
+// Block is how many rows of so many columns are scored together: enough that a tree stays in the
+// processor's cache, few enough that the rows do too.
+func Block(rows, columns int) int {
+	return min(rows, 64, max(1, 1<<16/max(1, columns)))
+}
+
+// maxValues bounds one answer, since a small file may ask for very many outputs.
+const maxValues = 1 << 26
+
+// Values makes room for so many outputs of each row.
+func Values[T any](rows, outputs int) ([]T, error) {
+	if rows > maxValues/outputs {
+		return nil, InputErrorf("MemoryError", "%d rows of %d outputs are over the limit of %d values; send fewer rows at a time", rows, outputs, maxValues)
+	}
+	return make([]T, rows*outputs), nil
+}
 
 // Fill copies the rows from first on into x, row after row with a stride of its own, as numbers with NaN
 // for missing values. A column whose cell is no number is reported by its place.

@@ -156,6 +156,9 @@ func decode(data []byte) (*document, error) {
 	var err error
 	switch {
 	case data[0] == '{' && bytes.IndexByte([]byte("\" \t\r\n}"), data[1]) >= 0:
+		if bytes.Count(data, []byte{'{'})+bytes.Count(data, []byte("null")) > maxObjects {
+			return nil, fmt.Errorf("it has more than %d objects", maxObjects)
+		}
 		if err = json.Unmarshal(quoteSpecials(data), doc); err != nil {
 			err = fmt.Errorf("its JSON is not understood: %w", err)
 		}

@@ -31,6 +31,7 @@ type Model struct {
 	last     int       // trees that count
 	weights  []float32 // gblinear's; nil for trees
 	category []bool    // features with categorical splits
+	words    int       // of categories read so far
 	codes    []codes   // of each feature; nil when no feature has text
 	wrapper
 }
@@ -84,7 +85,9 @@ func New(data []byte, class string) (*Model, error) {
 // Limits of what a hostile file may ask for.
 const (
 	maxOutputs = 1 << 16
-	maxTrees   = 1 << 24
+	maxTrees   = 1 << 20
+	maxObjects = 4 << 20 // a tree has two
+	maxWords   = 1 << 25 // of categories, 32 a word
 )
 
 func (m *Model) build(doc *document) error {
@@ -248,7 +251,7 @@ func (m *Model) nodes(t *tree) ([]trees.Node, error) {
 	if len(t.RightChildren) != n || len(t.DefaultLeft) != n || len(t.SplitConditions) != n || len(t.SplitIndices) != n || len(t.SplitType) > 0 && len(t.SplitType) != n {
 		return nil, fmt.Errorf("its arrays differ in length")
 	}
-	categories, err := t.categories()
+	categories, err := m.sets(t)
 	if err != nil {
 		return nil, err
 	}
@@ -287,13 +290,12 @@ func (m *Model) nodes(t *tree) ([]trees.Node, error) {
 // maxCategory is the greatest category that XGBoost takes, for which a float32 counts exactly.
 const maxCategory = 1 << 24
 
-// categories reads the categories of a tree's nodes as bits.
-func (t *tree) categories() (map[int32][]uint32, error) {
+// sets reads the categories of a tree's nodes as bits.
+func (m *Model) sets(t *tree) (map[int32][]uint32, error) {
 	if len(t.CategoriesSegments) != len(t.CategoriesNodes) || len(t.CategoriesSizes) != len(t.CategoriesNodes) {
 		return nil, fmt.Errorf("its arrays of categories differ in length")
 	}
 	out := map[int32][]uint32{}
-	words := 0
 	for i, node := range t.CategoriesNodes {
 		from, size := t.CategoriesSegments[i], t.CategoriesSizes[i]
 		if from < 0 || size < 0 || from > int64(len(t.Categories)) || size > int64(len(t.Categories))-from {
@@ -305,10 +307,11 @@ func (t *tree) categories() (map[int32][]uint32, error) {
 			if slices.Min(set) < 0 || slices.Max(set) >= maxCategory {
 				return nil, fmt.Errorf("node %d has a category out of range", node)
 			}
-			bits = make([]uint32, slices.Max(set)/32+1)
-		}
-		if words += len(bits); words > 1<<24 {
-			return nil, fmt.Errorf("its categories are too many")
+			n := int(slices.Max(set))/32 + 1
+			if m.words += n; m.words > maxWords {
+				return nil, fmt.Errorf("the sets of categories are too many")
+			}
+			bits = make([]uint32, n)
 		}
 		for _, c := range set {
 			bits[c/32] |= 1 << (c % 32)

@@ -1,6 +1,7 @@
 package xgboost
 
 import (
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -10,17 +11,24 @@ import (
 )
 
 // Predict scores the rows of a table as model.predict of the Python class does. Errors are
-// *frame.PredictError.
-func (m *Model) Predict(f *frame.Frame) (*frame.Result, error) {
+// *frame.PredictError, or that of a context which ended.
+func (m *Model) Predict(ctx context.Context, f *frame.Frame) (*frame.Result, error) {
 	f, err := m.table(f)
 	if err != nil {
 		return nil, err
 	}
-	margins := make([]float32, f.Rows*m.outputs)
+	margins, err := trees.Values[float32](f.Rows, m.outputs)
+	if err != nil {
+		return nil, err
+	}
 	width := max(m.features, len(f.Columns))
-	x := make([]float64, min(f.Rows, trees.Block)*width)
-	for first := 0; first < f.Rows; first += trees.Block {
-		rows := min(trees.Block, f.Rows-first)
+	block := trees.Block(f.Rows, width)
+	x := make([]float64, block*width)
+	for first := 0; first < f.Rows; first += block {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		rows := min(block, f.Rows-first)
 		if err := m.fill(x, width, f, first, rows); err != nil {
 			return nil, err
 		}

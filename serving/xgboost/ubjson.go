@@ -23,8 +23,9 @@ func decodeUBJSON(data []byte, into any) error {
 }
 
 type ubjson struct {
-	data []byte
-	pos  int
+	data    []byte
+	pos     int
+	objects int
 }
 
 // maxDepth of nested objects and arrays; XGBoost's own files have 8.
@@ -240,6 +241,9 @@ func (d *ubjson) more(i, n int64, end byte) (bool, error) {
 }
 
 func (d *ubjson) object(v reflect.Value, depth int) error {
+	if d.objects++; d.objects > maxObjects {
+		return fmt.Errorf("it has more than %d objects", maxObjects)
+	}
 	marker, n, err := d.counted()
 	if err != nil {
 		return err
@@ -311,6 +315,11 @@ func (d *ubjson) array(v reflect.Value, depth int) error {
 			v.SetLen(v.Len() + 1)
 			item = v.Index(v.Len() - 1)
 			item.SetZero()
+			if item.Kind() == reflect.Struct { // null takes its room too
+				if d.objects++; d.objects > maxObjects {
+					return fmt.Errorf("it has more than %d objects", maxObjects)
+				}
+			}
 		}
 		if err := d.value(item, marker, depth+1); err != nil {
 			return err

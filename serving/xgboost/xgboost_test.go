@@ -1,156 +1,100 @@
 package xgboost_test
 
 import (
-	"archive/zip"
-	"encoding/json"
 	"errors"
-	"io"
-	"math"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/prinzbox/prinzbox/serving/frame"
 	"github.com/prinzbox/prinzbox/serving/trees"
+	"github.com/prinzbox/prinzbox/serving/trees/treestest"
 	"github.com/prinzbox/prinzbox/serving/xgboost"
 )
 
-// fixture is one case of testdata/make_boosting.py.
-type fixture struct {
-	Name     string          `json:"name"`
-	Files    []string        `json:"files"`
-	Class    string          `json:"model_class"`
-	Body     json.RawMessage `json:"body"`
-	Kind     string          `json:"kind"`
-	Expected []any           `json:"expected"`
-	Error    string          `json:"error"`
-	Refused  string          `json:"refused"`
-}
-
-// archive is one release's fixtures: its cases and files by name.
-type archive struct {
-	name  string
-	cases []fixture
-	files map[string][]byte
-}
-
-func archives(t testing.TB) []archive {
-	t.Helper()
-	paths, err := filepath.Glob("../testdata/xgboost-*.zip")
-	if err != nil || len(paths) < 4 {
-		t.Fatalf("fixtures: %v %v", paths, err)
-	}
-	var all []archive
-	for _, path := range paths {
-		r, err := zip.OpenReader(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := archive{name: strings.TrimSuffix(filepath.Base(path), ".zip"), files: map[string][]byte{}}
-		for _, f := range r.File {
-			rc, err := f.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if a.files[f.Name], err = io.ReadAll(rc); err != nil {
-				t.Fatal(err)
-			}
-			rc.Close()
-		}
-		r.Close()
-		var set struct{ Cases []fixture }
-		if err := json.Unmarshal(a.files["cases.json"], &set); err != nil {
-			t.Fatal(err)
-		}
-		a.cases = set.Cases
-		all = append(all, a)
-	}
-	return all
-}
-
 // TestFixtures compares every model file with XGBoost's own answers.
 func TestFixtures(t *testing.T) {
-	worst, files := 0.0, 0
-	for _, a := range archives(t) {
-		for _, c := range a.cases {
-			for _, file := range c.Files {
-				t.Run(a.name+"/"+file, func(t *testing.T) {
-					files++
-					model, err := xgboost.New(a.files[file], c.Class)
-					if c.Refused != "" {
-						var un *trees.UnsupportedError
-						if !errors.As(err, &un) || !strings.Contains(err.Error(), c.Refused) {
-							t.Fatalf("error %v, want one that names %q", err, c.Refused)
-						}
-						return
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					request, err := frame.DecodeJSON(c.Body, "")
-					if err != nil {
-						t.Fatal(err)
-					}
-					table, err := request.Table(nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					got, err := model.Predict(table)
-					if c.Error != "" {
-						var input *frame.PredictError
-						if !errors.As(err, &input) {
-							t.Fatalf("error %v, want XGBoost's %q", err, c.Error)
-						}
-						return
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					worst = max(worst, compare(t, got, c))
-				})
-			}
-		}
-	}
-	t.Logf("%d answers, worst difference %g", files, worst)
+	treestest.Run(t, treestest.Archives(t, "xgboost", 5), 1e-6, func(_ string, data []byte, class string) (treestest.Engine, error) {
+		return xgboost.New(data, class)
+	})
 }
 
-// compare checks labels exactly and numbers to 1e-6 of their size, and returns the greatest difference.
-func compare(t *testing.T, got *frame.Result, c fixture) float64 {
-	t.Helper()
-	var flat []any
-	width := 0
-	for _, row := range c.Expected {
-		if cells, ok := row.([]any); ok {
-			width = len(cells)
-			flat = append(flat, cells...)
-			continue
+// TestRefused holds that what is not understood is named, apart from what is broken.
+func TestRefused(t *testing.T) {
+	all := treestest.Archives(t, "xgboost", 5)
+	good := string(treestest.File(t, all, "xgboost-3.2.0", "binary.json"))
+	for name, c := range map[string]struct {
+		from, to  string
+		class     string
+		supported bool // the file is broken then
+		want      string
+	}{
+		"objective":    {`"binary:logistic"`, `"binary:other"`, "", false, "the objective binary:other"},
+		"booster":      {`"gbtree"`, `"gbother"`, "", false, "the booster gbother"},
+		"class":        {"", "", "xgboost.dask.DaskXGBClassifier", false, "DaskXGBClassifier"},
+		"module":       {"", "", "mine.XGBClassifier", false, "mine.XGBClassifier"},
+		"release":      {`"version":[3,2,0]`, `"version":[4,0,0]`, "", false, "XGBoost 4.0"},
+		"features":     {`"num_feature":"4","num_target"`, `"num_feature":"3","num_target"`, "", true, "feature_names"},
+		"split":        {`"num_feature":"4","num_target"`, `"num_feature":"-4","num_target"`, "", true, "num_feature"},
+		"base score":   {`"base_score":"[5E-1]"`, `"base_score":"[2E0]"`, "", true, "base_score"},
+		"base scores":  {`"base_score":"[5E-1]"`, `"base_score":"[5E-1,5E-1]"`, "", true, "base_score"},
+		"children":     {`"left_children":[1,`, `"left_children":[0,`, "", true, "do not make a tree"},
+		"lengths":      {`"left_children":[1,`, `"left_children":[`, "", true, "differ in length"},
+		"tree info":    {`"tree_info":[0,`, `"tree_info":[1,`, "", true, "output 1 of 1"},
+		"trees":        {`"tree_info":[0,`, `"tree_info":[`, "", true, "tree_info"},
+		"cut":          {`}`, ``, "", true, "JSON"},
+		"another file": {good, `{"a":1}`, "", true, "no learner"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := good
+			if c.from != "" {
+				if text = strings.Replace(good, c.from, c.to, 1); text == good {
+					t.Fatalf("the file has no %s", c.from)
+				}
+			}
+			_, err := xgboost.New([]byte(text), c.class)
+			_, unsupported := errors.AsType[*trees.UnsupportedError](err)
+			if err == nil || unsupported == c.supported || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v (unsupported %v), want one with %q", err, unsupported, c.want)
+			}
+		})
+	}
+}
+
+// TestCut holds that a file which ends early is an error, whatever its format.
+func TestCut(t *testing.T) {
+	all := treestest.Archives(t, "xgboost", 5)
+	for _, f := range [][2]string{{"xgboost-1.7.6", "binary.xgb"}, {"xgboost-1.7.6", "dart.xgb"}, {"xgboost-1.7.6", "binary.ubj"}, {"xgboost-3.2.0", "binary.json"}} {
+		data := treestest.File(t, all, f[0], f[1])
+		for n := 0; n < len(data)/2; n += 1 + n/20 {
+			if _, err := xgboost.New(data[:n], ""); err == nil {
+				t.Errorf("%s cut to %d of %d bytes loads", f[1], n, len(data))
+			}
 		}
-		flat = append(flat, row)
 	}
-	kind := map[frame.Kind]string{frame.Float: "float", frame.Int: "int", frame.String: "string", frame.Bool: "bool"}[got.Kind]
-	if got.Len() != len(flat) || got.Width != width || kind != c.Kind {
-		t.Errorf("%d %s values of width %d, want %d %s of width %d", got.Len(), kind, got.Width, len(flat), c.Kind, width)
-		return 0
+}
+
+// FuzzModel holds that a broken or hostile model file is refused or scores, and never panics. Run it with
+// -fuzzminimizetime 5x: otherwise the fuzzer spends most of its time shrinking what it found.
+func FuzzModel(f *testing.F) {
+	all := treestest.Archives(f, "xgboost", 5)
+	var seeds [][]byte
+	for _, s := range [][2]string{
+		{"xgboost-0.90", "binary.xgb"},
+		{"xgboost-1.5.2", "dart_three.json"},
+		{"xgboost-1.5.2", "classifier_words.json"},
+		{"xgboost-1.7.6", "categories.json"},
+		{"xgboost-1.7.6", "linear_three.xgb"},
+		{"xgboost-2.1.4", "boosted_forest.ubj"},
+		{"xgboost-3.2.0", "classifier_categories.ubj"},
+		{"xgboost-3.2.0", "softmax.ubj"},
+	} {
+		seeds = append(seeds, treestest.File(f, all, s[0], s[1]))
 	}
-	worst := 0.0
-	for i, want := range flat {
-		switch got.Kind {
-		case frame.String:
-			if got.Strings[i] != want {
-				t.Errorf("label %d is %q, want %q", i, got.Strings[i], want)
+	treestest.Fuzz(f, seeds, func(data []byte) (engines []treestest.Engine) {
+		for _, class := range []string{"xgboost.core.Booster", "xgboost.sklearn.XGBClassifier"} {
+			if m, err := xgboost.New(data, class); err == nil {
+				engines = append(engines, m)
 			}
-		case frame.Int:
-			if float64(got.Ints[i]) != want {
-				t.Errorf("label %d is %d, want %v", i, got.Ints[i], want)
-			}
-		default:
-			number, ok := want.(float64)
-			diff := math.Abs(got.Floats[i]-number) / math.Max(1, math.Abs(number))
-			if !ok || !(diff <= 1e-6) {
-				t.Errorf("value %d is %v, want %v", i, got.Floats[i], want)
-			}
-			worst = max(worst, diff)
 		}
-	}
-	return worst
+		return engines
+	})
 }
