@@ -43,6 +43,15 @@ func (s *Store) BucketExists(ctx context.Context, name string) (bool, error) {
 	return bucketExists(ctx, s.db.Read(), name)
 }
 
+// needBucket is NoSuchBucket if there is no such bucket.
+func (s *Store) needBucket(ctx context.Context, name string) error {
+	ok, err := s.BucketExists(ctx, name)
+	if err == nil && !ok {
+		err = noSuchBucket(name)
+	}
+	return err
+}
+
 func bucketExists(ctx context.Context, q Querier, name string) (bool, error) {
 	var one int
 	err := q.QueryRowContext(ctx, "SELECT 1 FROM artifact_buckets WHERE name = ?", name).Scan(&one)

@@ -142,10 +142,8 @@ func (s *Store) setting(ctx context.Context, bucket, kind string, none *Error) (
 	if text, ok := b.text[kind]; ok {
 		return text, nil
 	}
-	if ok, err := s.BucketExists(ctx, bucket); err != nil {
+	if err := s.needBucket(ctx, bucket); err != nil {
 		return "", err
-	} else if !ok {
-		return "", noSuchBucket(bucket)
 	}
 	return "", none
 }

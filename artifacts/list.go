@@ -34,10 +34,8 @@ const scanAhead = 32
 // that of the bucket. Errors: NoSuchBucket.
 func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (ListPage, error) {
 	var page ListPage
-	if ok, err := s.BucketExists(ctx, bucket); err != nil {
+	if err := s.needBucket(ctx, bucket); err != nil {
 		return page, err
-	} else if !ok {
-		return page, noSuchBucket(bucket)
 	}
 	if o.Max <= 0 {
 		return page, nil

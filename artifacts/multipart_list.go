@@ -26,10 +26,8 @@ type UploadsPage struct {
 // ListUploads lists the uploads of a bucket that are under way. Errors: NoSuchBucket.
 func (s *Store) ListUploads(ctx context.Context, bucket string, o UploadsOptions) (UploadsPage, error) {
 	var page UploadsPage
-	if ok, err := s.BucketExists(ctx, bucket); err != nil {
+	if err := s.needBucket(ctx, bucket); err != nil {
 		return page, err
-	} else if !ok {
-		return page, noSuchBucket(bucket)
 	}
 	if o.Max <= 0 {
 		return page, nil

@@ -122,10 +122,8 @@ func (s *Store) checkTarget(ctx context.Context, bucket, key string, metadata ma
 	if size > maxMetadataSize {
 		return &Error{codeMetadataTooLarge, fmt.Sprintf("The user metadata has %d bytes; %d are allowed.", size, maxMetadataSize)}
 	}
-	if ok, err := s.BucketExists(ctx, bucket); err != nil {
+	if err := s.needBucket(ctx, bucket); err != nil {
 		return err
-	} else if !ok {
-		return noSuchBucket(bucket)
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ type call struct {
 
 	// info is the object that the answer is about, once known.
 	info *ObjectInfo
-	// part is the part of it that was asked for, if it has parts.
+	// part is the part of it that was asked for, if one was.
 	part *Part
 	// err is what went wrong in the backend, in more detail than gofakes3's errors can say.
 	err error

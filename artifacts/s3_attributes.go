@@ -14,7 +14,7 @@ func (c *call) selectPart(info ObjectInfo) error {
 		return err
 	}
 	if len(parts) == 0 { // an object that was put at once is one part
-		parts = []Part{{Number: 1, Size: info.Size}}
+		parts = []Part{{Number: 1, Size: info.Size, ChecksumType: info.ChecksumType, Checksum: info.Checksum}}
 	}
 	for _, p := range parts {
 		if p.Number != c.partNumber {
@@ -23,9 +23,9 @@ func (c *call) selectPart(info ObjectInfo) error {
 		if p.Size > 0 {
 			c.span = &span{p.Start, p.Start + p.Size - 1}
 		}
+		c.part = &p
 		if n := info.Parts(); n > 0 {
 			c.w.Header().Set("X-Amz-Mp-Parts-Count", strconv.Itoa(n))
-			c.part = &p
 		}
 		return nil
 	}

@@ -38,10 +38,8 @@ func defaultOperations() []operation {
 	list := make([]operation, len(answers))
 	for i, a := range answers {
 		list[i] = operation{method: http.MethodGet, scope: onBucket, resource: a.resource, serve: func(c *call) error {
-			if ok, err := c.store.BucketExists(c.ctx, c.bucket); err != nil {
+			if err := c.store.needBucket(c.ctx, c.bucket); err != nil {
 				return err
-			} else if !ok {
-				return noSuchBucket(c.bucket)
 			}
 			return a.serve(c)
 		}}

@@ -166,10 +166,8 @@ func encodeKey(s string) string {
 
 // getLocation serves GetBucketLocation; us-east-1 is written as nothing.
 func (c *call) getLocation() error {
-	if ok, err := c.store.BucketExists(c.ctx, c.bucket); err != nil {
+	if err := c.store.needBucket(c.ctx, c.bucket); err != nil {
 		return err
-	} else if !ok {
-		return noSuchBucket(c.bucket)
 	}
 	doc := struct {
 		XMLName xml.Name `xml:"LocationConstraint"`

@@ -217,8 +217,9 @@ func TestS3Parts(t *testing.T) {
 	s.want(400, "InvalidArgument", "GET", "/mlflow/k?partNumber=0", nil)
 	s.want(412, "", "GET", "/mlflow/k?partNumber=2", nil, "If-Match", `"x"`)
 	// What was put at once is one part.
-	s.want(200, "", "PUT", "/mlflow/whole", []byte("abc"))
-	s.want(206, "abc", "GET", "/mlflow/whole?partNumber=1", nil).check(t, "whole", "Content-Range", "bytes 0-2/3", "X-Amz-Mp-Parts-Count", "")
+	s.want(200, "", "PUT", "/mlflow/whole", []byte("abc"), "X-Amz-Checksum-Crc32", "NSRBwg==")
+	s.want(206, "abc", "GET", "/mlflow/whole?partNumber=1", nil, "X-Amz-Checksum-Mode", "ENABLED").
+		check(t, "whole", "Content-Range", "bytes 0-2/3", "X-Amz-Mp-Parts-Count", "", "X-Amz-Checksum-Crc32", "NSRBwg==")
 	s.want(416, "InvalidPartNumber", "GET", "/mlflow/whole?partNumber=2", nil)
 	s.want(200, "", "PUT", "/mlflow/empty", nil)
 	s.want(200, "", "GET", "/mlflow/empty?partNumber=1", nil)

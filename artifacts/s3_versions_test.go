@@ -281,8 +281,11 @@ func TestS3VersionACL(t *testing.T) {
 		query, body string
 		status      int
 	}{
-		{"", "AccessDenied", 403}, {"?versionId=" + open, "open", 200}, {"?versionId=" + closed, "AccessDenied", 403},
-		{"?versionId=" + strings.Repeat("0", 32), "AccessDenied", 403}, {"?versionId=null", "AccessDenied", 403},
+		{"", "AccessDenied", 403},
+		{"?versionId=" + open, "open", 200},
+		{"?versionId=" + closed, "AccessDenied", 403},
+		{"?versionId=" + strings.Repeat("0", 32), "AccessDenied", 403},
+		{"?versionId=null", "AccessDenied", 403},
 	} {
 		if a := s.send(s.request("GET", "/mlflow/k"+c.query, nil)); a.status != c.status || !strings.Contains(a.body, c.body) {
 			t.Errorf("%s: %d %s", c.query, a.status, a.body)

@@ -43,10 +43,8 @@ const versionColumns = "key, content, size, etag, modified, sum_type, sum, versi
 // Errors: NoSuchBucket.
 func (s *Store) ListVersions(ctx context.Context, bucket string, o VersionsOptions) (VersionsPage, error) {
 	l := versionLister{store: s, bucket: bucket, o: o, rolling: ListOptions{Prefix: o.Prefix, Delimiter: o.Delimiter}}
-	if ok, err := s.BucketExists(ctx, bucket); err != nil {
+	if err := s.needBucket(ctx, bucket); err != nil {
 		return l.page, err
-	} else if !ok {
-		return l.page, noSuchBucket(bucket)
 	}
 	if o.Max <= 0 {
 		return l.page, nil
