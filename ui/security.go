@@ -7,7 +7,7 @@ import (
 )
 
 // csp allows what is embedded in this binary and nothing else: no inline script, no inline style, no other site.
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'"
 
 // secure sets the headers that every answer has and refuses forms of other sites (by Sec-Fetch-Site and Origin).

@@ -81,12 +81,15 @@ type view struct {
 	status int
 	// location redirects there instead of showing anything.
 	location string
-	body     templ.Component
+	// scripts are assets that the page needs beside app.js.
+	scripts []string
+	body    templ.Component
 }
 
 // frame is what every page has around its body.
 type frame struct {
 	title, section, theme, version, back string
+	scripts                              []string
 	assets                               assets
 }
 
@@ -109,7 +112,7 @@ func (u *UI) write(w http.ResponseWriter, r *http.Request, v view) {
 	if v.status == 0 {
 		v.status = http.StatusOK
 	}
-	f := frame{title: v.title, section: v.section, theme: theme(r), version: u.cfg.Environment().Version, back: r.URL.RequestURI(), assets: u.assets}
+	f := frame{title: v.title, section: v.section, theme: theme(r), version: u.cfg.Environment().Version, back: r.URL.RequestURI(), scripts: v.scripts, assets: u.assets}
 	var buf bytes.Buffer
 	if err := layout(f, v.body).Render(r.Context(), &buf); err != nil {
 		u.cfg.Log.Error("page not rendered", "path", r.URL.Path, "error", err)
