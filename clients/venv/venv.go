@@ -30,6 +30,7 @@ var pythons = map[string][]string{
 	"2.22.5": {"3.11", "3.12", "3.13"},
 	"3.17.2": {"3.11", "3.12", "3.13"},
 
+	"boosting-3.17.2":   {"3.11", "3.12", "3.13"}, // MLflow with XGBoost and LightGBM
 	"fasttrackml-0.6.0": {"3.11", "3.12", "3.13"}, // a peer to measure: a Go program in a wheel
 	"moto-5.2.5":        {"3.11", "3.12", "3.13"}, // an S3 server that is not ours
 }
