@@ -74,7 +74,7 @@ func (s *Store) LogInputs(ctx context.Context, runID string, datasets []DatasetI
 			}
 		}
 		for _, m := range models {
-			if err := linkModel(ctx, tx, rid, "input", m.ModelID, 0); err != nil {
+			if _, err := linkModel(ctx, tx, rid, "input", m.ModelID, 0); err != nil {
 				return err
 			}
 		}
@@ -86,7 +86,11 @@ func (s *Store) LogInputs(ctx context.Context, runID string, datasets []DatasetI
 func (s *Store) LogOutputs(ctx context.Context, runID string, models []ModelOutput) error {
 	return s.writeActiveRun(ctx, runID, func(tx querier, rid int64) error {
 		for _, m := range models {
-			if err := linkModel(ctx, tx, rid, "output", m.ModelID, m.Step); err != nil {
+			fresh, err := linkModel(ctx, tx, rid, "output", m.ModelID, m.Step)
+			if err == nil && !fresh {
+				err = Errorf(BadRequest, "The logged model '%s' is an output of the run '%s' already.", m.ModelID, runID)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -94,10 +98,10 @@ func (s *Store) LogOutputs(ctx context.Context, runID string, models []ModelOutp
 	})
 }
 
-func linkModel(ctx context.Context, tx querier, rid int64, direction, modelID string, step int64) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO run_models (rid, direction, model_id, step) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		rid, direction, modelID, step)
-	return err
+// linkModel links a logged model to a run, and tells whether it was not linked before.
+func linkModel(ctx context.Context, tx querier, rid int64, direction, modelID string, step int64) (bool, error) {
+	return affected(tx.ExecContext(ctx, "INSERT INTO run_models (rid, direction, model_id, step) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		rid, direction, modelID, step))
 }
 
 func logDataset(ctx context.Context, tx querier, rid int64, d DatasetInput) error {

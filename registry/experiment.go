@@ -50,6 +50,10 @@ func (s *Store) CreateExperiment(ctx context.Context, e NewExperiment) (string, 
 			return "", err
 		}
 	}
+	if key := twice(e.Tags); key != "" {
+		// MLflow takes every conflict here for one of names, and clients know the code.
+		return "", Errorf(ResourceAlreadyExists, "Experiment(name=%s) already exists. Error: the tag '%s' is given twice.", e.Name, key)
+	}
 	location := e.ArtifactLocation
 	if location != "" {
 		var err error

@@ -74,6 +74,9 @@ func (s *Store) CreateLoggedModel(ctx context.Context, n NewLoggedModel) (Logged
 	if err := validateLoggedModelName(n.Name); err != nil {
 		return LoggedModel{}, err
 	}
+	if key := twice(n.Tags); key != "" {
+		return LoggedModel{}, Errorf(BadRequest, "The tag '%s' is given twice.", key)
+	}
 	if n.Name == "" {
 		n.Name = name(s.cfg.NewID())
 	}

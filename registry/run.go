@@ -106,7 +106,11 @@ func (s *Store) CreateRun(ctx context.Context, n NewRun) (Run, error) {
 	if n.ExperimentID == "" {
 		return Run{}, Errorf(BadRequest, "Missing value for required parameter 'experiment_id'.")
 	}
-	tags := lastWins(n.Tags) // MLflow checks no keys and cuts no values here
+	// MLflow checks no keys and cuts no values here.
+	if key := twice(n.Tags); key != "" {
+		return Run{}, Errorf(BadRequest, "The tag '%s' is given twice.", key)
+	}
+	tags := slices.Clip(n.Tags)
 	named := false
 	for _, t := range tags {
 		if t.Key != TagRunName {
@@ -404,6 +408,29 @@ func activeRun(ctx context.Context, tx querier, id string) (run activeRunKey, er
 		return run, Invalidf("The run %s must be in the 'active' state. Current state is %s.", id, stage)
 	}
 	return run, nil
+}
+
+// twice gives the key that more than one tag has, or "".
+func twice(tags []KeyValue) string {
+	const few = 16 // so many are compared faster than hashed
+	if len(tags) > few {
+		seen := make(map[string]bool, len(tags))
+		for _, t := range tags {
+			if seen[t.Key] {
+				return t.Key
+			}
+			seen[t.Key] = true
+		}
+		return ""
+	}
+	for i, t := range tags {
+		for _, earlier := range tags[:i] {
+			if earlier.Key == t.Key {
+				return t.Key
+			}
+		}
+	}
+	return ""
 }
 
 // lastWins drops all but the last tag of each key, keeping the order.

@@ -42,9 +42,13 @@ func (s *Store) SetTraceTag(ctx context.Context, id string, tag KeyValue) error 
 	if err != nil {
 		return err
 	}
-	return s.writeTrace(ctx, id, func(tx querier, tid int64) error {
+	err = s.writeTrace(ctx, id, func(tx querier, tid int64) error {
 		return setTraceTags(ctx, tx, tid, map[string]string{tag.Key: value})
 	})
+	if IsCode(err, ResourceDoesNotExist) {
+		err = Errorf(BadRequest, "Trace with ID '%s' not found.", id) // the code is MLflow's
+	}
+	return err
 }
 
 // DeleteTraceTag removes a tag; RESOURCE_DOES_NOT_EXIST when there is none of that key.

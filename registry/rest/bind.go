@@ -146,7 +146,8 @@ func checkContentType(r *http.Request, fields int) error {
 		}
 		return registry.Invalidf("Bad Request. Content-Type header is missing.")
 	}
-	if media, _, err := mime.ParseMediaType(header); err != nil || media != "application/json" {
+	// ParseMediaType makes it lower case; MLflow takes no other than this spelling.
+	if media, _, err := mime.ParseMediaType(header); err != nil || media != "application/json" || !strings.HasPrefix(strings.TrimSpace(header), media) {
 		return registry.Invalidf("Bad Request. Content-Type must be one of ['application/json'].")
 	}
 	return nil

@@ -121,6 +121,9 @@ func (a *API) searchRuns(ctx context.Context, r *searchRunsRequest) (searchRunsR
 		Filter: r.Filter, OrderBy: r.OrderBy, MaxResults: orDefault(r.MaxResults, 1000), PageToken: r.PageToken,
 		View: registry.ParseViewType(string(r.RunViewType)),
 	})
+	for i := range page.Items {
+		page.Items[i].Inputs.ModelInputs = nil // as MLflow: runs/get alone shows them
+	}
 	return searchRunsResponse{page.Items, page.NextPageToken}, err
 }
 
@@ -351,7 +354,21 @@ func (a *API) listArtifacts(ctx context.Context, r *listArtifactsRequest) (files
 	if err != nil {
 		return filesResponse{}, err
 	}
-	return a.files(ctx, run.Info.ArtifactURI, path)
+	return a.filesBelow(ctx, run.Info.ArtifactURI, path, r.Path)
+}
+
+// filesBelow lists a path of a run, and gives the paths as MLflow does: behind the path as it was asked for, even where that is not clean.
+func (a *API) filesBelow(ctx context.Context, location, path, asked string) (filesResponse, error) {
+	resp, err := a.files(ctx, location, path)
+	if asked != path && asked != "" {
+		if !strings.HasSuffix(asked, "/") {
+			asked += "/"
+		}
+		for i, f := range resp.Files {
+			resp.Files[i].Path = asked + strings.TrimPrefix(strings.TrimPrefix(f.Path, path), "/")
+		}
+	}
+	return resp, err
 }
 
 func (a *API) files(ctx context.Context, location, path string) (filesResponse, error) {
