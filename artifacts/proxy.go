@@ -153,8 +153,17 @@ func (s *FileServer) ServeFile(w http.ResponseWriter, r *http.Request, repo Repo
 	h.Set("Content-Disposition", ContentDisposition(path.Base(name)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("ETag", `"`+f.ETag+`"`)
+	content := io.ReadSeeker(f.ReadSeekCloser)
+	if far, ok := content.(*remoteFile); ok {
+		// The answer has begun when the other server fails: it breaks off, and only the log can say why.
+		far.fail = func(err error) {
+			if r.Context().Err() == nil {
+				s.log.Warn("artifact download broke off", "path", name, "error", err)
+			}
+		}
+	}
 	// It seeks to the end to find the size, sends the file by the kernel, and knows ranges and conditions.
-	http.ServeContent(w, r, "", f.Modified, f.ReadSeekCloser)
+	http.ServeContent(w, r, "", f.Modified, content)
 }
 
 func (s *FileServer) error(w http.ResponseWriter, r *http.Request, name string, err error) {

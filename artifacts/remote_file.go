@@ -24,6 +24,8 @@ type remoteFile struct {
 	open func(ctx context.Context, from int64) (io.ReadCloser, error)
 	// once is set where a transfer cannot be taken up, since nothing would tell that the file has changed.
 	once bool
+	// fail is told of a transfer that broke off for good; nil: nobody.
+	fail func(error)
 
 	pos int64
 	// body is the transfer under way, at the offset at; nil if there is none.
@@ -61,7 +63,11 @@ func (f *remoteFile) Read(p []byte) (int, error) {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
-			return 0, fmt.Errorf("read from another server, at byte %d of %d: %w", f.pos, f.size, err)
+			err = fmt.Errorf("read from another server, at byte %d of %d: %w", f.pos, f.size, err)
+			if f.fail != nil {
+				f.fail(err)
+			}
+			return 0, err
 		}
 	}
 }

@@ -110,6 +110,35 @@ func uploads(s *s3Test) string {
 	return s.want(http.StatusOK, "ListMultipartUploadsResult", "GET", "/mlflow?uploads", nil).body
 }
 
+// Over TLS, the client sends bodies unsigned; sizes and parts are the same.
+func TestRemoteTLS(t *testing.T) {
+	store := newStore(t)
+	srv := httptest.NewTLSServer(artifacts.NewS3(store, artifacts.S3Config{Keys: keys}))
+	t.Cleanup(srv.Close)
+	remote, err := artifacts.NewRemote(artifacts.RemoteConfig{Endpoint: srv.URL, AccessKey: accessKey, SecretKey: secretKey, Transport: srv.Client().Transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo := remote.Repo("mlflow", "")
+	for _, size := range []int{0, 1000, 20 << 20} {
+		want := noise(size, 1)
+		for _, announced := range []int64{int64(size), -1} {
+			if err := repo.Put(t.Context(), "d/f", onlyReader{bytes.NewReader(want)}, announced); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := readAll(t, repo, "d/f"); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d: %d bytes, %v", size, len(got), err)
+			}
+		}
+	}
+	if err := repo.Delete(t.Context(), "d"); err != nil {
+		t.Error(err)
+	}
+	if files, err := repo.List(t.Context(), ""); err != nil || len(files) != 0 {
+		t.Errorf("after the delete: %v, %v", files, err)
+	}
+}
+
 // onlyReader hides what else a reader can do.
 type onlyReader struct{ io.Reader }
 
@@ -480,4 +509,43 @@ func TestLocatorRemote(t *testing.T) {
 	if err := l.Remote.Check(ctx, "foreign"); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+}
+
+// Whatever a client calls a location, no host is spoken to that is not allowed, and nothing but the own stores is opened.
+func FuzzLocate(f *testing.F) {
+	for _, uri := range []string{
+		"s3://mlflow/1/run", "s3:///x", "s3://b:80/../x", "mlflow-artifacts:/1", "mlflow-artifacts://here:5000/1", "mlflow-artifacts://there/1", "http://there/api/2.0/mlflow-artifacts/artifacts/x",
+		"https://u:p@allowed/below/api/2.0/mlflow-artifacts/artifacts/../x", "http://allowed@there/api/2.0/mlflow-artifacts/artifacts", "http://there#@allowed/2.0/mlflow-artifacts/artifacts",
+		"http://[::1]:80/api/2.0/mlflow-artifacts/artifacts", "file:///etc/passwd", "/etc", "gs://b", "%zz", "", "http:///2.0/mlflow-artifacts/artifacts", "HTTP://THERE/2.0/mlflow-artifacts/artifacts",
+	} {
+		f.Add(uri)
+	}
+	store := newStore(f)
+	p, err := artifacts.NewProxies([]string{"allowed", "https://secure:8443"}, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	l := &artifacts.Locator{
+		Store: store, Proxy: artifacts.NewBucketRepo(store, "mlflow", ""), Remote: newRemote(f, "http://127.0.0.1:1"), Proxies: p,
+		OwnHost: func(host string) bool { return host == "here:5000" },
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		repo, p, err := l.Locate(uri)
+		if err != nil {
+			return
+		}
+		if clean := strings.Trim(p, "/"); clean != p || strings.HasPrefix("/"+p+"/", "/../") || strings.Contains("/"+p+"/", "/../") {
+			t.Errorf("%q: the path %q", uri, p)
+		}
+		switch repo.(type) {
+		case *artifacts.HTTPRepo:
+			u, err := url.Parse(uri)
+			if err != nil || !strings.EqualFold(u.Hostname(), "allowed") && (!strings.EqualFold(u.Host, "secure:8443") || u.Scheme == "http") {
+				t.Errorf("%q is taken for an allowed host", uri)
+			}
+		case *artifacts.BucketRepo, *artifacts.RemoteRepo:
+		default:
+			t.Errorf("%q: %T", uri, repo)
+		}
+	})
 }

@@ -393,6 +393,14 @@ func (e *Env) environment() ui.Environment {
 			{Name: "Static values", Purpose: "what Prinz's proxy samples fetch", URL: r.StaticURL},
 		},
 	}
+	if remote := e.files.locator.Remote; remote != nil {
+		service := ui.Service{Name: "Another S3 store", Purpose: "s3: locations whose bucket is not here", URL: remote.Endpoint()}
+		if bucket, ok := e.cfg.remoteBucket(); ok {
+			service.Purpose = "artifacts, bucket " + bucket
+			service.Check = func(ctx context.Context) error { return remote.Check(ctx, bucket) }
+		}
+		env.Services = append(env.Services, service)
+	}
 	if r.DataDir != nil {
 		env.DataDir = *r.DataDir
 	}

@@ -40,7 +40,7 @@ func proxyRepo(c Config, store *artifacts.Store, remote *artifacts.Remote) (arti
 		if bucket == "" {
 			return nil, errors.New("--artifacts-destination s3:// needs a bucket: s3://BUCKET or s3://BUCKET/PREFIX")
 		}
-		if c.remoteProxy() {
+		if _, ok := c.remoteBucket(); ok {
 			return remote.Repo(bucket, prefix), nil
 		}
 		return artifacts.NewBucketRepo(store, bucket, prefix), nil

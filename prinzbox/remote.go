@@ -31,9 +31,14 @@ const remoteCheck = 15 * time.Second
 // remoteFresh is how long a model read from elsewhere is used before it is asked whether its files have changed.
 const remoteFresh = 5 * time.Second
 
-// remoteProxy tells that mlflow-artifacts: locations lie in a bucket of the remote store.
-func (c Config) remoteProxy() bool {
-	return c.Remote.Endpoint != "" && !c.ownDestination && strings.HasPrefix(c.ArtifactsDestination, "s3://")
+// remoteBucket is the bucket of the remote store in which mlflow-artifacts: locations lie, if they do.
+func (c Config) remoteBucket() (bucket string, ok bool) {
+	if c.Remote.Endpoint == "" || c.ownDestination {
+		return "", false
+	}
+	location, ok := strings.CutPrefix(c.ArtifactsDestination, "s3://")
+	bucket, _, _ = strings.Cut(location, "/")
+	return bucket, ok
 }
 
 // open prepares the remote store; nil without one.
@@ -64,10 +69,10 @@ func (e *Env) openRemote(ctx context.Context) (*artifacts.Remote, error) {
 	if u, err := url.Parse(c.Remote.Endpoint); err == nil && u.Port() == strconv.Itoa(c.S3Port) && (u.Hostname() == c.Host || u.Hostname() == "localhost" || isLoopback(u.Hostname())) {
 		return nil, fmt.Errorf("--s3-endpoint %s is this server's own store: leave it out", c.Remote.Endpoint)
 	}
-	if !c.remoteProxy() {
+	bucket, ok := c.remoteBucket()
+	if !ok {
 		return remote, nil
 	}
-	bucket, _, _ := strings.Cut(strings.TrimPrefix(c.ArtifactsDestination, "s3://"), "/")
 	ctx, cancel := context.WithTimeout(ctx, remoteCheck)
 	defer cancel()
 	switch err := remote.Check(ctx, bucket); {

@@ -117,6 +117,10 @@ func TestRemoteStore(t *testing.T) {
 		t.Errorf("GUI: %d %.200s", a.status, a.body)
 	}
 
+	if a := call(t, "GET", env.TrackingURI()+"/", ""); a.status != 200 || !strings.Contains(a.body, "Another S3 store") || !strings.Contains(a.body, other.S3Endpoint()) {
+		t.Errorf("the page of the environment: %d", a.status)
+	}
+
 	if a := call(t, "DELETE", api+"mlflow-artifacts/artifacts/"+below+"/deep", ""); a.status != 200 {
 		t.Errorf("delete: %d %s", a.status, a.body)
 	}
