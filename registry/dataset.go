@@ -69,6 +69,9 @@ func (s *Store) LogInputs(ctx context.Context, runID string, datasets []DatasetI
 	}
 	return s.writeActiveRun(ctx, runID, func(tx querier, rid int64) error {
 		for _, d := range datasets {
+			if key := twice(d.Tags); key != "" {
+				return Errorf(BadRequest, "The tag '%s' of the dataset '%s' is given twice.", key, d.Dataset.Name)
+			}
 			if err := logDataset(ctx, tx, rid, d); err != nil {
 				return err
 			}

@@ -129,7 +129,7 @@ func readModelVersion(r *sqldb.Row) modelVersionRow {
 }
 
 func parseVersion(version string) (int64, error) {
-	n, err := strconv.ParseInt(version, 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(version), 10, 64)
 	if err != nil {
 		return 0, Invalidf("Parameter 'version' must be an integer, got '%s'.", version)
 	}
