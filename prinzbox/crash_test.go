@@ -141,6 +141,14 @@ func (b *breaker) step(ctx context.Context, key string) (kind string, err error)
 	default: // a key that all of them write: whatever is there, it must be whole
 		data, _ := b.body(sizes[b.rng.IntN(len(sizes))])
 		shared := fmt.Sprint("shared/", b.rng.IntN(3))
+		if n == 18 && b.rng.IntN(2) == 0 {
+			key := fmt.Sprint("v/", b.rng.IntN(3))
+			if b.rng.IntN(3) == 0 {
+				return "delete marker", b.s3.RemoveObject(ctx, "versioned", key, minio.RemoveObjectOptions{})
+			}
+			_, err := b.s3.PutObject(ctx, "versioned", key, bytes.NewReader(data), int64(len(data)), "", "", minio.PutObjectOptions{})
+			return "put of a version", err
+		}
 		if n == 19 && b.rng.IntN(2) == 0 {
 			return "delete of a shared key", b.s3.RemoveObject(ctx, "mlflow", shared, minio.RemoveObjectOptions{})
 		}
@@ -259,6 +267,29 @@ func checkListed(t *testing.T, c *minio.Client, breakers []*breaker) {
 	}
 }
 
+// checkVersions sees that every version is whole, and deletes them all.
+func checkVersions(t *testing.T, c *minio.Client) {
+	t.Helper()
+	for o := range c.ListObjects(t.Context(), "versioned", minio.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+		if !o.IsDeleteMarker {
+			r, err := c.GetObject(t.Context(), "versioned", o.Key, minio.GetObjectOptions{VersionID: o.VersionID})
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := io.ReadAll(r)
+			if _ = r.Close(); err != nil || !whole(data) || int64(len(data)) != o.Size {
+				t.Errorf("version %s of %s is not whole: %d bytes, listed with %d, %v", o.VersionID, o.Key, len(data), o.Size, err)
+			}
+		}
+		if err := c.RemoveObject(t.Context(), "versioned", o.Key, minio.RemoveObjectOptions{VersionID: o.VersionID}); err != nil {
+			t.Errorf("version %s of %s: %v", o.VersionID, o.Key, err)
+		}
+	}
+}
+
 // checkNoOrphans waits for the sweep, and sees that it leaves exactly the files that rows name, and that every content has a use.
 func checkNoOrphans(t *testing.T, data string) {
 	t.Helper()
@@ -347,6 +378,10 @@ func TestCrashRounds(t *testing.T) {
 	data := t.TempDir()
 	args := append([]string{"serve", "--no-seed", "--data", data}, freePorts...)
 	p := serve(t, nil, args...)
+	first := s3Client(t, p.ready)
+	if err := errors.Join(first.MakeBucket(t.Context(), "versioned", minio.MakeBucketOptions{}), first.EnableVersioning(t.Context(), "versioned")); err != nil {
+		t.Fatal(err)
+	}
 	breakers := make([]*breaker, 4)
 	for i := range breakers {
 		breakers[i] = &breaker{id: i, rng: rand.New(rand.NewPCG(seed, uint64(i+1))), keys: map[string][sha256.Size]byte{}, done: map[string]int{}}
@@ -371,6 +406,7 @@ func TestCrashRounds(t *testing.T) {
 			b.check(t)
 		}
 		checkListed(t, c, breakers)
+		checkVersions(t, c)
 		checkNoOrphans(t, data)
 		if log := p.stderr.String(); strings.Contains(log, "level=WARN") || strings.Contains(log, "level=ERROR") {
 			t.Errorf("the folder was opened with complaints:\n%s", log)
