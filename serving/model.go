@@ -49,7 +49,7 @@ type Signature struct {
 // Loaded is a model with what its MLmodel file says about it.
 type Loaded struct {
 	Model
-	// Flavor is the flavor whose engine scores: "sklearn", "xgboost" or "lightgbm".
+	// Flavor is the flavor whose engine scores: "sklearn", "xgboost", "lightgbm" or "onnx".
 	Flavor string
 	// Estimator is the engine's own name of the model, such as "Pipeline".
 	Estimator string
@@ -121,7 +121,7 @@ func (m *mlmodel) loader(uri string) (loader, yaml.Node, error) {
 	for _, engine := range []struct {
 		flavor string
 		load   loader
-	}{{"sklearn", loadSklearn}, {"xgboost", loadXGBoost}, {"lightgbm", loadLightGBM}} {
+	}{{"sklearn", loadSklearn}, {"xgboost", loadXGBoost}, {"lightgbm", loadLightGBM}, {"onnx", loadONNX}} {
 		node, ok := m.Flavors[engine.flavor]
 		if ok && (pyfunc.Loader == "" || pyfunc.Loader == "mlflow."+engine.flavor) {
 			return engine.load, node, nil
@@ -131,7 +131,7 @@ func (m *mlmodel) loader(uri string) (loader, yaml.Node, error) {
 	if pyfunc.Loader != "" {
 		reason += " and is loaded by " + pyfunc.Loader
 	}
-	return nil, yaml.Node{}, registry.Errorf(registry.NotImplemented, "The model at %s %s. Only sklearn, xgboost and lightgbm models are scored without Python.", uri, reason)
+	return nil, yaml.Node{}, registry.Errorf(registry.NotImplemented, "The model at %s %s. Only sklearn, xgboost, lightgbm and onnx models are scored without Python.", uri, reason)
 }
 
 func loadMeta(ctx context.Context, objects Objects, uri string) (*mlmodel, error) {

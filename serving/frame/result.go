@@ -1,9 +1,6 @@
 package frame
 
-import (
-	"strconv"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // Result is a prediction: a numpy array of one or two dimensions. Exactly one of the slices is used, told
 // by Kind (Float, Int, Bool or String).
@@ -15,10 +12,21 @@ type Result struct {
 	Ints    []int64
 	Bools   []bool
 	Strings []string
+
+	// Outputs, when not nil, is what the model answers instead of one array: a DataFrame with these columns if Records, else a dictionary of arrays.
+	Outputs []Output
+	Records bool
 }
 
 // Len is the number of single values.
 func (r *Result) Len() int {
+	if r.Outputs != nil {
+		n := 0
+		for i := range r.Outputs {
+			n += r.Outputs[i].Values.Len()
+		}
+		return n
+	}
 	switch r.Kind {
 	case Float:
 		return len(r.Floats)
@@ -40,6 +48,17 @@ func (r *Result) AppendJSON(b []byte, legacy bool) []byte {
 	} else {
 		b = append(b, `{"predictions": `...)
 	}
+	if r.Outputs != nil {
+		colon := ": "
+		if legacy {
+			colon = ":"
+		}
+		b = appendNamed(b, r.Outputs, r.Records, comma, colon)
+		if !legacy {
+			b = append(b, '}')
+		}
+		return b
+	}
 	b = append(b, '[')
 	n := r.Len()
 	for i := range n {
@@ -49,16 +68,7 @@ func (r *Result) AppendJSON(b []byte, legacy bool) []byte {
 		if r.Width > 0 && i%r.Width == 0 {
 			b = append(b, '[')
 		}
-		switch r.Kind {
-		case Float:
-			b = AppendFloat(b, r.Floats[i], false)
-		case Int:
-			b = strconv.AppendInt(b, r.Ints[i], 10)
-		case Bool:
-			b = strconv.AppendBool(b, r.Bools[i])
-		default:
-			b = appendString(b, r.Strings[i])
-		}
+		b = r.appendValue(b, i)
 		if r.Width > 0 && i%r.Width == r.Width-1 {
 			b = append(b, ']')
 		}
