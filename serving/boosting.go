@@ -37,6 +37,34 @@ func (m *boostingModel) Predict(ctx context.Context, table *frame.Frame) (*frame
 	return m.predict(ctx, table)
 }
 
+// boostingObject reads an estimator of XGBoost or LightGBM that was logged with the sklearn flavor; ok is
+// false when the object is of another library.
+func boostingObject(graph pyobj.Value, fn string) (m *boostingModel, class string, ok bool, err error) {
+	o, isObject := graph.(*pyobj.Object)
+	if !isObject {
+		return nil, "", false, nil
+	}
+	library, _, _ := strings.Cut(o.Class.Module, ".")
+	if library != "xgboost" && library != "lightgbm" {
+		return nil, "", false, nil
+	}
+	if fn != "" && fn != "predict" {
+		return nil, "", true, trees.Unsupportedf("predict_fn %s of %s is not supported (supported: predict)", fn, o.Class)
+	}
+	if library == "xgboost" {
+		engine, err := xgboost.FromObject(graph)
+		if err != nil {
+			return nil, "", true, err
+		}
+		return &boostingModel{predict: engine.Predict}, engine.Class, true, nil
+	}
+	engine, err := lightgbm.FromObject(graph)
+	if err != nil {
+		return nil, "", true, err
+	}
+	return &boostingModel{predict: engine.Predict}, engine.Class, true, nil
+}
+
 // readBoosting reads the flavor's settings and the file that they name.
 func readBoosting(ctx context.Context, objects Objects, uri, name string, node yaml.Node, signature *Signature, l *Loaded) (flavor boostingFlavor, data []byte, err error) {
 	if err := node.Decode(&flavor); err != nil {

@@ -100,35 +100,41 @@ func unzip(t testing.TB, path string) string {
 // TestBoostingRefused holds the reasons for which a boosting model does not load.
 func TestBoostingRefused(t *testing.T) {
 	root := unzip(t, "testdata/boosting-mlflow-3.17.2.zip")
-	text, err := os.ReadFile(filepath.Join(root, "xgb_booster", "MLmodel"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	good := string(text)
 	for name, c := range map[string]struct {
+		model    string
 		change   [2]string
 		code     registry.Code
 		contains string
 	}{
-		"catboost": {[2]string{"mlflow.xgboost", "mlflow.catboost"}, registry.NotImplemented, "mlflow.catboost"},
-		"class":    {[2]string{"model_class: xgboost.core.Booster", "model_class: mine.Booster"}, registry.NotImplemented, "mine.Booster"},
-		"missing":  {[2]string{"data: model.ubj", "data: other.ubj"}, registry.ResourceDoesNotExist, "other.ubj"},
-		"outside":  {[2]string{"data: model.ubj", "data: ../xgb_booster/model.ubj"}, registry.InvalidParameterValue, "data is"},
-		"no model": {[2]string{"data: model.ubj", "data: MLmodel"}, registry.InvalidParameterValue, "cannot be read"},
+		"catboost": {"xgb_booster", [2]string{"mlflow.xgboost", "mlflow.catboost"}, registry.NotImplemented, "mlflow.catboost"},
+		"class":    {"xgb_booster", [2]string{"model_class: xgboost.core.Booster", "model_class: mine.Booster"}, registry.NotImplemented, "mine.Booster"},
+		"missing":  {"xgb_booster", [2]string{"data: model.ubj", "data: other.ubj"}, registry.ResourceDoesNotExist, "other.ubj"},
+		"outside":  {"xgb_booster", [2]string{"data: model.ubj", "data: ../xgb_booster/model.ubj"}, registry.InvalidParameterValue, "data is"},
+		"no model": {"xgb_booster", [2]string{"data: model.ubj", "data: MLmodel"}, registry.InvalidParameterValue, "cannot be read"},
 		"params": {
-			[2]string{"params: null", `params: '[{"name": "output_margin", "type": "boolean", "default": false, "shape": null}]'`},
+			"xgb_booster", [2]string{"params: null", `params: '[{"name": "output_margin", "type": "boolean", "default": false, "shape": null}]'`},
 			registry.NotImplemented, "output_margin",
 		},
+		"proba": {"sklearn_xgb", [2]string{"predict_fn: predict", "predict_fn: predict_proba"}, registry.NotImplemented, "predict_proba"},
+		"skops": {"lgb_classifier", [2]string{"serialization_format: skops", "serialization_format: other"}, registry.NotImplemented, "serialization_format other"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			changed := strings.ReplaceAll(good, c.change[0], c.change[1])
-			if changed == good {
-				t.Fatalf("the MLmodel file has no %q:\n%s", c.change[0], good)
-			}
-			if err := os.WriteFile(filepath.Join(root, "xgb_booster", "MLmodel"), []byte(changed), 0o600); err != nil {
+			path := filepath.Join(root, c.model, "MLmodel")
+			good, err := os.ReadFile(path)
+			if err != nil {
 				t.Fatal(err)
 			}
-			_, err := serving.Load(t.Context(), &folder{root: root}, "xgb_booster")
+			changed := strings.ReplaceAll(string(good), c.change[0], c.change[1])
+			if changed == string(good) {
+				t.Fatalf("the MLmodel file has no %q:\n%s", c.change[0], good)
+			}
+			if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err = serving.Load(t.Context(), &folder{root: root}, c.model)
+			if err := os.WriteFile(path, good, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			if b := registry.Body(err); err == nil || b.Code != c.code || !strings.Contains(b.Message, c.contains) {
 				t.Errorf("%v, want %s with %q", err, c.code, c.contains)
 			}

@@ -260,6 +260,14 @@ func loadSklearn(ctx context.Context, objects Objects, uri string, meta *mlmodel
 	if err != nil {
 		return registry.Invalidf("The model file %s at %s cannot be read: %v", path, uri, err)
 	}
+	if boosting, class, ok, err := boostingObject(graph, pyfunc.Fn); ok {
+		if err != nil {
+			return boostingError(uri, path, err)
+		}
+		boosting.signature = signature
+		l.Flavor, l.Estimator, l.Model = "sklearn", class, boosting
+		return nil
+	}
 	engine, err := sklearn.New(graph, pyfunc.Fn)
 	if err != nil {
 		return registry.Errorf(registry.NotImplemented, "The model at %s is not scored without Python: %v.", uri, err)

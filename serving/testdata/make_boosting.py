@@ -117,10 +117,19 @@ def xgboost_cases():
                 found.append((place, float(np.float32(value))))
         return found
 
-    TEXT = ("squarederror", "binary", "softprob", "dart", "linear", "categories", "regressor", "classifier_three")  # saved as JSON too
+    # Cases that are saved as JSON, and in the old binary format, too.
+    TEXT = ("squarederror", "binary", "softprob", "dart", "linear", "categories", "regressor", "classifier_three")
+    OLD = TEXT + ("binary_base", "dart_three", "linear_three", "forest", "missing", "poisson", "cox", "stopped", "regressor_missing",
+                  "classifier", "classifier_words", "classifier_stopped")
 
     def save(case, model):
-        files = [case + ".xgb"] + ([case + ".json"] if version >= (1, 0) and (version < (1, 6) or case in TEXT) else []) + ([case + ".ubj"] if version >= (1, 6) else [])
+        files = []
+        if case in OLD or version < (1, 0):
+            files.append(case + ".xgb")
+        if version >= (1, 0) and (version < (1, 6) or case in TEXT):
+            files.append(case + ".json")
+        if version >= (1, 6):
+            files.append(case + ".ubj")
         kept = []
         for file in files:
             try:
@@ -129,7 +138,7 @@ def xgboost_cases():
                 print(case, file, "cannot be saved:", str(e)[:100])
                 continue
             kept.append(file)
-        if version >= (2, 1):  # .xgb is UBJSON there
+        if version >= (2, 1) and kept[0].endswith(".xgb"):  # it is UBJSON there
             (out / kept.pop(0)).unlink()
         return kept
 
@@ -151,6 +160,18 @@ def xgboost_cases():
                 if data is not None:
                     # XGBoost before 1.0 keeps the names of the first frame it sees.
                     add(case, [file], ask(load(model, file)), data, model_class=model_class, **({"refused": refused} if refused else {}))
+
+    def pickled(case, model, data, target, *inputs):
+        """Records a wrapper as mlflow.sklearn logs it."""
+        model = model.fit(data, target)
+        files = {case + ".pkl": cloudpickle.dumps(model)}
+        if skops:
+            files[case + ".skops"] = skops.io.dumps(model)
+        for file, content in files.items():
+            (out / file).write_bytes(content)
+        loaded = pickle.loads(files[case + ".pkl"])
+        for part in (data[:12], *inputs):
+            add(case, sorted(files), loaded.predict, part, model_class=type(model).__module__ + "." + type(model).__name__)
 
     def train(case, objective, target, data=X, rounds=6, refused="", params=None, tail=(), enable=False, **kw):
         settings = {"objective": objective, "max_depth": 3, "eta": 0.3, "seed": 3, "nthread": 1, **(params or {})}
@@ -275,6 +296,13 @@ def xgboost_cases():
         fit("classifier_stopped", build, X[:200], yb[:200], odd, **more)
         build, more = early(lambda **kw: xgb.XGBClassifier(max_depth=4, learning_rate=1.0, n_estimators=20, num_parallel_tree=2, subsample=0.5, n_jobs=1, **kw), y3)
         fit("classifier_stopped_three", build, X[:200], y3[:200], **more)
+    if version >= (1, 0):
+        pickled("pickled_regressor", xgb.XGBRegressor(missing=0, **common), zeros, y, odd)
+        pickled("pickled_classifier", xgb.XGBClassifier(**common), X, y3, odd)
+        pickled("pickled_array", xgb.XGBClassifier(**common), X.to_numpy(), yb)
+    if (1, 0) <= version < (1, 6):
+        pickled("pickled_words", xgb.XGBClassifier(use_label_encoder=True, **common), X, ywords)
+        pickled("pickled_numbers", xgb.XGBClassifier(use_label_encoder=True, **common), X, y3 * 10 + 5)
     if (1, 0) <= version < (1, 7):
         fit("classifier_words", lambda: xgb.XGBClassifier(use_label_encoder=True, **common), X, ywords)
         fit("classifier_odd_numbers", lambda: xgb.XGBClassifier(use_label_encoder=True, **common), X, y3 * 10 + 5)
@@ -376,7 +404,7 @@ def lightgbm_cases():
         files = {case + ".pkl": cloudpickle.dumps(model)}
         if case in ("regressor", "classifier_words"):
             files[case + ".p2.pkl"] = pickle.dumps(model, protocol=2)
-        if skops:
+        if skops and case in ("regressor", "classifier", "classifier_bool", "classifier_words", "classifier_stopped", "classifier_categories", "ranker"):
             files[case + ".skops"] = skops.io.dumps(model)
         for file, content in files.items():
             (out / file).write_bytes(content)

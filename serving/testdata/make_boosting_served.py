@@ -47,6 +47,9 @@ models = {
 }
 if int(mlflow.__version__.split(".")[0]) >= 2:
     models["xgb_json"] = (mlflow.xgboost, models["xgb_booster"][1], X, {"model_format": "json"})
+# Estimators of the libraries in the sklearn flavor.
+models["sklearn_xgb"] = (mlflow.sklearn, models["xgb_classifier_three"][1], X, {"serialization_format": "cloudpickle"})
+models["sklearn_lgb"] = (mlflow.sklearn, models["lgb_classifier"][1], X, {"serialization_format": "pickle"})
 if int(mlflow.__version__.split(".")[0]) >= 3:
     models["lgb_pickled"] = (mlflow.lightgbm, models["lgb_classifier"][1], X, {"serialization_format": "cloudpickle"})
 

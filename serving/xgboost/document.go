@@ -15,6 +15,8 @@ import (
 type document struct {
 	Learner learner `json:"learner"`
 	Version []int32 `json:"version"`
+	// Model is the model of a pickled booster, which has its configuration beside it.
+	Model *document `json:"Model"`
 }
 
 type learner struct {
@@ -169,6 +171,12 @@ func decode(data []byte) (*document, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if doc.Model != nil {
+		doc = doc.Model
+	}
+	if len(doc.Version) != 3 {
+		return nil, errors.New("it does not tell its version: not a file of Booster.save_model")
 	}
 	if doc.Learner.Booster.Name == "" {
 		return nil, errors.New("it has no learner with a gradient_booster: not a file of Booster.save_model")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/prinzbox/prinzbox/serving/frame"
+	"github.com/prinzbox/prinzbox/serving/pyobj"
+	"github.com/prinzbox/prinzbox/serving/trees"
 )
 
 // labels are the classes that XGBoost's own label encoder gives back (releases before 1.6); numpy gave
@@ -40,7 +42,33 @@ func newLabels(classes []any) (*labels, error) {
 	return l, nil
 }
 
-func (l *labels) len() int { return max(len(l.strings), len(l.ints)) }
+// pickledLabels reads the classes of a pickled label encoder: text, or numbers of one type.
+func pickledLabels(classes []pyobj.Value) (*labels, error) {
+	l := &labels{}
+	for i, c := range classes {
+		var kind frame.Kind
+		switch c := c.(type) {
+		case string:
+			kind = frame.String
+			l.strings = append(l.strings, c)
+		case int64:
+			kind = frame.Int
+			l.ints = append(l.ints, c)
+		case float64:
+			kind = frame.Float
+			l.floats = append(l.floats, c)
+		default:
+			return nil, trees.Unsupportedf("classes of type %s are not supported", pyobj.TypeName(c))
+		}
+		if i > 0 && kind != l.kind {
+			return nil, trees.Unsupportedf("classes of several types are not supported")
+		}
+		l.kind = kind
+	}
+	return l, nil
+}
+
+func (l *labels) len() int { return max(len(l.strings), len(l.ints), len(l.floats)) }
 
 // give turns places into labels.
 func (l *labels) give(places []int64) (*frame.Result, error) {

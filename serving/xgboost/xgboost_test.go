@@ -2,9 +2,11 @@ package xgboost_test
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/prinzbox/prinzbox/serving/pyobj"
 	"github.com/prinzbox/prinzbox/serving/trees"
 	"github.com/prinzbox/prinzbox/serving/trees/treestest"
 	"github.com/prinzbox/prinzbox/serving/xgboost"
@@ -12,8 +14,21 @@ import (
 
 // TestFixtures compares every model file with XGBoost's own answers.
 func TestFixtures(t *testing.T) {
-	treestest.Run(t, treestest.Archives(t, "xgboost", 5), 1e-6, func(_ string, data []byte, class string) (treestest.Engine, error) {
-		return xgboost.New(data, class)
+	treestest.Run(t, treestest.Archives(t, "xgboost", 5), 1e-6, func(file string, data []byte, class string) (treestest.Engine, error) {
+		var graph pyobj.Value
+		var err error
+		switch filepath.Ext(file) {
+		case ".pkl":
+			graph, err = pyobj.ReadPickle(data, pyobj.Limits{})
+		case ".skops":
+			graph, err = pyobj.ReadSkops(data, pyobj.Limits{})
+		default:
+			return xgboost.New(data, class)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return xgboost.FromObject(graph)
 	})
 }
 
@@ -41,7 +56,7 @@ func TestRefused(t *testing.T) {
 		"tree info":    {`"tree_info":[0,`, `"tree_info":[1,`, "", true, "output 1 of 1"},
 		"trees":        {`"tree_info":[0,`, `"tree_info":[`, "", true, "tree_info"},
 		"cut":          {`}`, ``, "", true, "JSON"},
-		"another file": {good, `{"a":1}`, "", true, "no learner"},
+		"another file": {good, `{"a":1}`, "", true, "version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := good
@@ -86,12 +101,19 @@ func FuzzModel(f *testing.F) {
 		{"xgboost-2.1.4", "boosted_forest.ubj"},
 		{"xgboost-3.2.0", "classifier_categories.ubj"},
 		{"xgboost-3.2.0", "softmax.ubj"},
+		{"xgboost-1.5.2", "pickled_words.pkl"},
+		{"xgboost-2.1.4", "pickled_array.pkl"},
 	} {
 		seeds = append(seeds, treestest.File(f, all, s[0], s[1]))
 	}
 	treestest.Fuzz(f, seeds, func(data []byte) (engines []treestest.Engine) {
 		for _, class := range []string{"xgboost.core.Booster", "xgboost.sklearn.XGBClassifier"} {
 			if m, err := xgboost.New(data, class); err == nil {
+				engines = append(engines, m)
+			}
+		}
+		if graph, err := pyobj.ReadPickle(data, pyobj.Limits{Nodes: 100_000}); err == nil {
+			if m, err := xgboost.FromObject(graph); err == nil {
 				engines = append(engines, m)
 			}
 		}
