@@ -164,6 +164,11 @@ func (m *Model) build(doc *document) error {
 	return m.readLast(l.Attributes, &b.Model)
 }
 
+// before tells whether the file is of a release before major.minor.
+func (m *Model) before(major, minor int) bool {
+	return m.version[0] < major || m.version[0] == major && m.version[1] < minor
+}
+
 // readStart reads base_score, which files before 1.0 hold as a margin already.
 func (m *Model) readStart(l *learner) error {
 	scores, err := baseScores(l.Param.BaseScore)
@@ -278,6 +283,7 @@ func (m *Model) nodes(t *tree) ([]trees.Node, error) {
 			return nil, fmt.Errorf("node %d has no categories", i)
 		}
 		out.Categories = bits
+		out.StrayMissing = m.before(1, 7)
 		out.Left, out.Right = out.Right, out.Left
 		out.MissingLeft = !out.MissingLeft
 		if out.Feature >= 0 && out.Feature < m.features {

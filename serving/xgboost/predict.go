@@ -68,7 +68,7 @@ func (m *Model) table(f *frame.Frame) (*frame.Frame, error) {
 
 // checkNames is Booster._validate_features.
 func (m *Model) checkNames(f *frame.Frame) error {
-	if m.names == nil || m.inPlace() && m.version[0] == 1 && m.version[1] < 7 {
+	if m.names == nil || m.inPlace() && m.before(1, 7) {
 		return nil
 	}
 	if f.Array {
@@ -95,7 +95,7 @@ func (m *Model) checkNames(f *frame.Frame) error {
 }
 
 // inPlace tells that predict reads the data without making a DMatrix of it, which checks less.
-func (m *Model) inPlace() bool { return m.on && m.weights == nil }
+func (m *Model) inPlace() bool { return m.on && m.weights == nil && !m.before(1, 4) }
 
 func without(names, others []string) string {
 	var out []string
@@ -120,7 +120,7 @@ func (m *Model) fill(x []float64, width int, f *frame.Frame, first, rows int) er
 	if bad, ok := trees.Fill(x, width, f, first, rows); !ok {
 		return trees.InputErrorf("ValueError", "could not convert column %s to float", f.Columns[bad].Label())
 	}
-	checked := !m.inPlace() && m.version[0] >= 1
+	checked := !m.inPlace() && !m.before(1, 4)
 	for r := range rows {
 		row := x[r*width : (r+1)*width]
 		for i := len(f.Columns); i < width; i++ {
