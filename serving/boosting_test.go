@@ -112,7 +112,8 @@ func TestBoostingRefused(t *testing.T) {
 		"outside":  {"xgb_booster", [2]string{"data: model.ubj", "data: ../xgb_booster/model.ubj"}, registry.InvalidParameterValue, "data is"},
 		"no model": {"xgb_booster", [2]string{"data: model.ubj", "data: MLmodel"}, registry.InvalidParameterValue, "cannot be read"},
 		"params": {
-			"xgb_booster", [2]string{"params: null", `params: '[{"name": "output_margin", "type": "boolean", "default": false, "shape": null}]'`},
+			"xgb_booster",
+			[2]string{"params: null", `params: '[{"name": "output_margin", "type": "boolean", "default": false, "shape": null}]'`},
 			registry.NotImplemented, "output_margin",
 		},
 		"proba": {"sklearn_xgb", [2]string{"predict_fn: predict", "predict_fn: predict_proba"}, registry.NotImplemented, "predict_proba"},
