@@ -77,6 +77,9 @@ func load(t *testing.T, f *python.Fallback, interpreter string) serving.Raw {
 }
 
 func TestProtocols(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: Python takes a while")
+	}
 	for _, version := range []string{"1.30.1", "2.22.5", "3.17.2"} {
 		t.Run(version, func(t *testing.T) {
 			interpreter := venv.Python(t, version)
@@ -114,6 +117,9 @@ const (
 
 // A worker that dies or hangs costs its own request only; the next one gets a new worker, after a pause if that keeps happening.
 func TestWorkersThatFail(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: Python takes a while")
+	}
 	interpreter := venv.Python(t, "3.17.2")
 	var mu sync.Mutex
 	now := time.Now()
@@ -145,6 +151,9 @@ func TestWorkersThatFail(t *testing.T) {
 
 // Requests at once, from more models than may keep a process, are all answered.
 func TestMoreModelsThanWorkers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: Python takes a while")
+	}
 	interpreter := venv.Python(t, "3.17.2")
 	f := fallback(t, python.Config{Interpreter: interpreter, Workers: 1})
 	models := []serving.Raw{load(t, f, interpreter), load(t, f, interpreter)}
@@ -197,6 +206,9 @@ func TestFilesThatClimb(t *testing.T) {
 
 // A model that Python cannot load says why.
 func TestBrokenModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: Python takes a while")
+	}
 	interpreter := venv.Python(t, "3.17.2")
 	dir := t.TempDir()
 	text := "flavors:\n  python_function:\n    loader_module: no_such_module\n    python_version: 3.11.0\n"
