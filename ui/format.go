@@ -182,6 +182,20 @@ func typeText(f Field) string {
 	return f.Type + " (" + strings.Join(dims, ", ") + ")"
 }
 
+// chartText tells a chart to those who cannot see it.
 func chartText(c chart) string {
-	return fmt.Sprintf("%s over %s from %s to %s: least %s, greatest %s, last %s", c.key, c.axis, c.firstAt, c.lastAt, number(c.low), number(c.high), number(c.last))
+	text := c.key + " over " + strings.ToLower(axisName(c.axis))
+	if len(c.series) == 0 {
+		return text + ": nothing to draw"
+	}
+	text += fmt.Sprintf(" from %s to %s: least %s, greatest %s", xText(c.axis, c.x0, 0), xText(c.axis, c.x1, 0), number(c.low), number(c.high))
+	if len(c.series) == 1 {
+		return text + ", last " + number(c.last)
+	}
+	return text + ", " + strconv.Itoa(len(c.series)) + " runs"
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
 }

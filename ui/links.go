@@ -2,7 +2,6 @@ package ui
 
 import (
 	"net/url"
-	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -19,17 +18,7 @@ func versionURL(name, version string) templ.SafeURL {
 	return modelURL(name) + templ.SafeURL("/versions/"+url.PathEscape(version))
 }
 
-func artifactDirURL(runID, path string) templ.SafeURL {
-	return runURL(runID) + templ.SafeURL("?"+url.Values{"path": {path}}.Encode()+"#artifacts")
-}
-
-func artifactFileURL(runID, path string) templ.SafeURL {
-	dir := ""
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		dir = path[:i]
-	}
-	return runURL(runID) + templ.SafeURL("?"+url.Values{"path": {dir}, "file": {path}}.Encode()+"#artifacts")
-}
+func artifactDirURL(runID, path string) templ.SafeURL { return filesView{runID: runID}.url(path, "") }
 
 // downloadURL is MLflow's own route for a run's file.
 func downloadURL(runID, path string) templ.SafeURL {

@@ -30,19 +30,5 @@ func (u *UI) palette(w http.ResponseWriter, r *http.Request) {
 			entries = append(entries, entry{"Experiment", e.Name, string(experimentURL(e.ID))})
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-cache")
-	var body any = entries
-	status := http.StatusOK
-	if err != nil {
-		u.cfg.Log.Error("palette failed", "error", err)
-		b := registry.Body(err)
-		body, status = b, b.Code.HTTPStatus()
-	}
-	data, err := encodeJSON(body)
-	if err != nil {
-		data, status = []byte("{}"), http.StatusInternalServerError
-	}
-	w.WriteHeader(status)
-	_, _ = w.Write(data) // nobody is left to tell when the browser has gone
+	u.writeJSON(w, r, entries, err)
 }

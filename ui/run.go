@@ -2,22 +2,13 @@ package ui
 
 import (
 	"context"
-	"io"
 	"net/http"
-	"path"
-	"slices"
+	"net/url"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/a-h/templ"
 
 	"github.com/prinzbox/prinzbox/registry"
-)
-
-const (
-	// previewBytes is how much of a file is shown.
-	previewBytes = 64 << 10
-	// maxCharts and maxPoints bound a run page.
-	maxCharts = 24
-	maxPoints = 20_000
 )
 
 type runView struct {
@@ -26,35 +17,31 @@ type runView struct {
 	experiment registry.Experiment
 	ended      moment
 	note       string
+	noteHTML   templ.Component
 	parent     string
+	plot       plotting
+	reset      templ.SafeURL // the page without a zoom
+	keep       []keyValue    // fields of the address that the form of the charts keeps
 	charts     []chart
-	moreCharts int
+	system     []chart // of the machine that the run ran on
 	versions   []registry.ModelVersion
+	models     []modelUse
 	files      filesView
 	tags       []registry.KeyValue
 	systemTags []registry.KeyValue
+	mayChange  bool
+	live       bool
+	points     string
 }
 
-// filesView is one level of a run's artifacts and, when asked for, the beginning of a file.
-type filesView struct {
-	runID, root string
-	crumbs      []crumb
-	files       []File
-	problem     string
-	preview     *preview
-}
-
-type crumb struct{ name, path string }
-
-type preview struct {
-	path, text string
-	size       int64
-	cut        bool
-	problem    string
+// modelUse is a logged model that a run read or wrote.
+type modelUse struct {
+	id, name, kind, status, use string
+	step                        int64
 }
 
 func (u *UI) run(r *http.Request) (view, error) {
-	ctx := r.Context()
+	ctx, q := r.Context(), r.URL.Query()
 	run, err := u.cfg.Store.Run(ctx, r.PathValue("id"))
 	if err != nil {
 		return view{}, err
@@ -63,7 +50,14 @@ func (u *UI) run(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	v := runView{run: run, line: u.runLine(run), experiment: e, note: tagValue(run.Data.Tags, registry.TagNote), parent: tagValue(run.Data.Tags, registry.TagParentRun)}
+	v := runView{
+		run: run, line: u.runLine(run), experiment: e, note: tagValue(run.Data.Tags, registry.TagNote), parent: tagValue(run.Data.Tags, registry.TagParentRun),
+		plot: parsePlotting(q), live: run.Info.Status == registry.RunRunning, points: pointsURL([]string{run.Info.RunID}),
+		mayChange: may(ctx, run.Info.ExperimentID, registry.ActionUpdate),
+	}
+	if v.note != "" {
+		v.noteHTML = u.markdown.html(v.note)
+	}
 	if run.Info.EndTime != nil {
 		v.ended = u.when(*run.Info.EndTime)
 	}
@@ -74,14 +68,35 @@ func (u *UI) run(r *http.Request) (view, error) {
 			v.tags = append(v.tags, t)
 		}
 	}
-	if v.charts, v.moreCharts, err = u.charts(ctx, run); err != nil {
+	if v.charts, v.system, err = u.charts(ctx, run, v.plot); err != nil {
 		return view{}, err
 	}
 	if v.versions, err = u.versionsOfRun(ctx, run.Info.RunID); err != nil {
 		return view{}, err
 	}
-	v.files = u.files(ctx, run, r.URL.Query().Get("path"), r.URL.Query().Get("file"))
-	return view{title: run.Info.RunName, section: "experiments", body: runPage(v)}, nil
+	if v.models, err = u.modelsOfRun(ctx, run); err != nil {
+		return view{}, err
+	}
+	v.files = u.files(ctx, run, q)
+	v.reset, v.keep = v.addresses(q)
+	return view{title: run.Info.RunName, section: "experiments", scripts: []string{"swap.js", "plot.js"}, body: runPage(v)}, nil
+}
+
+// addresses are of the same page: without a zoom, and the fields that say which files are open.
+func (v runView) addresses(q url.Values) (reset templ.SafeURL, keep []keyValue) {
+	all := url.Values{}
+	for _, key := range []string{"path", "file"} {
+		if text := q.Get(key); text != "" {
+			all.Set(key, text)
+			keep = append(keep, keyValue{Key: key, Value: text})
+		}
+	}
+	v.plot.whole().set(all)
+	reset = runURL(v.run.Info.RunID)
+	if len(all) > 0 {
+		reset += templ.SafeURL("?" + all.Encode())
+	}
+	return reset, keep
 }
 
 func (u *UI) versionsOfRun(ctx context.Context, runID string) ([]registry.ModelVersion, error) {
@@ -92,103 +107,69 @@ func (u *UI) versionsOfRun(ctx context.Context, runID string) ([]registry.ModelV
 	return found.Items, err
 }
 
-// charts draws the metrics that have a history. A metric with one point is told whole by the table.
-func (u *UI) charts(ctx context.Context, run registry.Run) (charts []chart, more int, err error) {
-	left := maxPoints
-	for _, m := range run.Data.Metrics {
-		if len(charts) == maxCharts || left <= 0 {
-			more++
-			continue
-		}
-		history, err := u.cfg.Store.MetricHistory(ctx, run.Info.RunID, m.Key, left, "")
-		if err != nil {
-			return nil, 0, err
-		}
-		if len(history.Items) < 2 {
-			continue
-		}
-		left -= len(history.Items)
-		charts = append(charts, newChart(m.Key, history.Items, history.NextPageToken != ""))
+// maxModels is how many logged models of a run are looked up.
+const maxModels = 50
+
+// modelsOfRun are the logged models that a run read and wrote. One that is gone is still named.
+func (u *UI) modelsOfRun(ctx context.Context, run registry.Run) (out []modelUse, _ error) {
+	for _, m := range run.Inputs.ModelInputs {
+		out = append(out, modelUse{id: m.ModelID, use: "read"})
 	}
-	return charts, more, nil
+	if run.Outputs != nil {
+		for _, m := range run.Outputs.ModelOutputs {
+			out = append(out, modelUse{id: m.ModelID, use: "written", step: m.Step})
+		}
+	}
+	for i := range out {
+		if i == maxModels {
+			break
+		}
+		m, err := u.cfg.Store.LoggedModel(ctx, out[i].id, true)
+		switch {
+		case registry.IsCode(err, registry.ResourceDoesNotExist):
+			out[i].status = "GONE"
+		case err != nil:
+			return nil, err
+		case may(ctx, m.Info.ExperimentID, registry.ActionRead):
+			out[i].name, out[i].kind, out[i].status = m.Info.Name, m.Info.ModelType, strings.TrimPrefix(m.Info.Status, "LOGGED_MODEL_")
+		}
+	}
+	return out, nil
 }
 
-// files lists a folder. What is wrong with it is shown in place: the rest of the run is still worth reading.
-func (u *UI) files(ctx context.Context, run registry.Run, dir, file string) filesView {
-	v := filesView{runID: run.Info.RunID, root: run.Info.ArtifactURI}
-	if u.cfg.Artifacts == nil {
-		v.problem = "This environment cannot read artifacts."
-		return v
-	}
-	for _, p := range []string{dir, file} {
-		if !goodPath(p) {
-			v.problem = "The path " + quoted(p) + " leads nowhere: it must be relative and without '..'."
-			return v
-		}
-	}
-	if dir != "" {
-		for i, part := range strings.Split(dir, "/") {
-			v.crumbs = append(v.crumbs, crumb{part, strings.Join(strings.Split(dir, "/")[:i+1], "/")})
-		}
-	}
-	var err error
-	if v.files, err = u.cfg.Artifacts.List(ctx, run.Info.ArtifactURI, dir); err != nil {
-		v.problem = u.problemOf(err)
-		return v
-	}
-	slices.SortFunc(v.files, func(a, b File) int {
-		if a.IsDir != b.IsDir {
-			if a.IsDir {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.Path, b.Path)
-	})
-	if file != "" {
-		v.preview = u.preview(ctx, run.Info.ArtifactURI, file)
-	}
-	return v
-}
-
-// goodPath refuses paths that the artifact routes refuse as well.
-func goodPath(p string) bool {
-	return p == "" || path.Clean(p) == p && !strings.HasPrefix(p, "/") && p != ".." && !strings.HasPrefix(p, "../") && !strings.Contains(p, `\`)
-}
-
-func (u *UI) preview(ctx context.Context, artifactURI, file string) *preview {
-	p := &preview{path: file}
-	body, size, err := u.cfg.Artifacts.Open(ctx, artifactURI, file)
+// changeRun does what a form of the run's page asks for, and leads back to it.
+func (u *UI) changeRun(r *http.Request) (view, error) {
+	ctx, id := r.Context(), r.PathValue("id")
+	run, err := u.cfg.Store.Run(ctx, id)
 	if err != nil {
-		p.problem = u.problemOf(err)
-		return p
+		return view{}, err
 	}
-	defer func() { _ = body.Close() }() // it was only read
-	p.size = size
-	data, err := io.ReadAll(io.LimitReader(body, previewBytes))
-	if err != nil {
-		p.problem = u.problemOf(err)
-		return p
+	action := registry.ActionUpdate
+	if do := r.FormValue("do"); do == "delete" || do == "restore" {
+		action = registry.ActionDelete
 	}
-	p.cut = int64(len(data)) < size
-	if p.cut { // the cut may have split a character
-		for n := 0; n < utf8.UTFMax && len(data) > 0 && !utf8.Valid(data); n++ {
-			data = data[:len(data)-1]
-		}
+	if !may(ctx, run.Info.ExperimentID, action) {
+		return view{}, registry.Errorf(registry.PermissionDenied, "You may read this run, but not change it.")
 	}
-	if !utf8.Valid(data) || slices.Contains(data, 0) {
-		p.problem = "This is not text, so there is no preview. Download the file to read it."
-		return p
+	back := runURL(id)
+	switch do := r.FormValue("do"); do {
+	case "note":
+		err = u.cfg.Store.SetTag(ctx, id, registry.KeyValue{Key: registry.TagNote, Value: strings.ReplaceAll(r.FormValue("note"), "\r\n", "\n")})
+	case "name":
+		name := r.FormValue("name")
+		_, err = u.cfg.Store.UpdateRun(ctx, id, registry.RunUpdate{Name: &name})
+	case "tag":
+		err = u.cfg.Store.SetTag(ctx, id, registry.KeyValue{Key: r.FormValue("key"), Value: r.FormValue("value")})
+		back += "#tags"
+	case "untag":
+		err = u.cfg.Store.DeleteTag(ctx, id, r.FormValue("key"))
+		back += "#tags"
+	case "delete":
+		err = u.cfg.Store.DeleteRun(ctx, id)
+	case "restore":
+		err = u.cfg.Store.RestoreRun(ctx, id)
+	default:
+		err = registry.Invalidf("do: write note, name, tag, untag, delete or restore, not %s.", quoted(shorten(do, 40)))
 	}
-	p.text = string(data)
-	return p
-}
-
-// problemOf is what a user may read of an error; the rest goes to the log.
-func (u *UI) problemOf(err error) string {
-	body := registry.Body(err)
-	if body.Code.HTTPStatus() >= http.StatusInternalServerError {
-		u.cfg.Log.Error("artifacts not read", "error", err)
-	}
-	return body.Message
+	return view{location: string(back)}, err
 }

@@ -33,9 +33,11 @@ type Config struct {
 // UI is the GUI of one environment. It answers every path that it is given: an unknown one gets a page that says so,
 // so it can be mounted as the fallback of a router.
 type UI struct {
-	cfg     Config
-	assets  assets
-	handler http.Handler
+	cfg    Config
+	assets assets
+	// markdown lays out notes.
+	markdown markdown
+	handler  http.Handler
 }
 
 // New makes the GUI.
@@ -43,16 +45,21 @@ func New(cfg Config) *UI {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	u := &UI{cfg: cfg, assets: newAssets()}
+	u := &UI{cfg: cfg, assets: newAssets(), markdown: newMarkdown()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /assets/{hash}/{file}", u.assets.serve)
 	mux.HandleFunc("POST /theme", setTheme)
 	mux.HandleFunc("GET /palette.json", u.palette)
+	mux.HandleFunc("GET /points.json", u.points)
+	mux.HandleFunc("GET /runs/{id}/view", u.viewFile)
+	mux.HandleFunc("GET /runs/{id}/zip", u.zipFolder)
 	for pattern, p := range map[string]page{
 		"GET /{$}":                                   u.home,
 		"GET /experiments":                           u.experiments,
 		"GET /experiments/{id}":                      u.experiment,
 		"GET /runs/{id}":                             u.run,
+		"POST /runs/{id}":                            u.changeRun,
+		"GET /runs/{id}/chart":                       u.runChart,
 		"GET /models":                                u.models,
 		"GET /models/{name}":                         u.model,
 		"GET /models/{name}/versions/{version}":      u.version,

@@ -1,0 +1,27 @@
+package ui
+
+import (
+	"net/http"
+
+	"github.com/prinzbox/prinzbox/registry"
+)
+
+// writeJSON answers the script: with a body, or with an error as MLflow's API words it.
+func (u *UI) writeJSON(w http.ResponseWriter, r *http.Request, body any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		b := registry.Body(err)
+		if body, status = b, b.Code.HTTPStatus(); status >= http.StatusInternalServerError && r.Context().Err() == nil {
+			u.cfg.Log.Error("no answer for the script", "path", r.URL.Path, "error", err)
+		}
+	}
+	data, err := encodeJSON(body)
+	if err != nil {
+		u.cfg.Log.Error("answer not encoded", "path", r.URL.Path, "error", err)
+		data, status = []byte("{}"), http.StatusInternalServerError
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.WriteHeader(status)
+	_, _ = w.Write(data) // nobody is left to tell when the browser has gone
+}

@@ -1,0 +1,272 @@
+package ui_test
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/prinzbox/prinzbox/registry"
+)
+
+const noteText = "# Elastic net\n\nTrained on **red wine**; see [the paper](https://example.org/wine) and `train.py`.\n\n| step | done |\n|:--|--:|\n| split | yes |\n| fit | yes |\n\n- [x] checked\n- [ ] published\n"
+
+const reportPage = `<!DOCTYPE html><h1 id="title">Report</h1><p>Made by a run.</p>
+<script>document.getElementById("title").textContent = "Report of " + 6 * 7;
+try { parent.document.title = "stolen"; } catch (e) { document.body.append("kept apart"); }
+fetch("/palette.json").then(() => document.body.append("reached"), () => document.body.append(", no network"));</script>`
+
+// training makes a run that a person would look at: notes, histories of several shapes, files of every kind, a data set and a model.
+func training(h *house, experiment, name string, seed int, status string) string {
+	h.t.Helper()
+	ctx := h.t.Context()
+	r := must[registry.Run](h.t)(h.store.CreateRun(ctx, registry.NewRun{ExperimentID: experiment, Name: name, UserID: "ada", StartTime: now.Add(-40 * time.Minute).UnixMilli()}))
+	id := r.Info.RunID
+	rate := []float64{0.01, 0.03, 0.1}[seed%3]
+	h.do(h.store.LogBatch(ctx, id, registry.Batch{
+		Params: []registry.KeyValue{
+			{Key: "learning_rate", Value: fmt.Sprint(rate)}, {Key: "depth", Value: fmt.Sprint(3 + seed%4)}, {Key: "booster", Value: []string{"gbtree", "dart"}[seed%2]}, {Key: "objective", Value: "reg:squarederror"},
+		},
+		Tags: []registry.KeyValue{{Key: registry.TagNote, Value: noteText}, {Key: registry.TagSourceName, Value: "train.py"}, {Key: "team", Value: "cellar"}},
+	}))
+	var metrics []registry.Metric
+	for step := range int64(600) {
+		at := now.Add(-40*time.Minute + time.Duration(step)*3*time.Second).UnixMilli()
+		x := float64(step)
+		loss := 2*math.Exp(-x*rate/12) + 0.08 + 0.05*math.Sin(x*1.7+float64(seed))*math.Cos(x*0.9)
+		metrics = append(metrics,
+			registry.Metric{Key: "loss", Step: step, Timestamp: at, Value: registry.Float(loss)},
+			registry.Metric{Key: "val_loss", Step: step, Timestamp: at, Value: registry.Float(loss*1.2 + x/6000)})
+		if step%10 == 0 {
+			metrics = append(metrics, registry.Metric{Key: "accuracy", Step: step, Timestamp: at, Value: registry.Float(1 - loss/3)},
+				registry.Metric{Key: "system/cpu_utilization_percentage", Step: step, Timestamp: at, Value: registry.Float(50 + 30*math.Sin(x/40))})
+		}
+	}
+	metrics = append(metrics, registry.Metric{Key: "rmse", Value: registry.Float(0.7 + float64(seed)/50), Timestamp: now.UnixMilli()})
+	for len(metrics) > 0 {
+		n := min(len(metrics), 900)
+		h.do(h.store.LogBatch(ctx, id, registry.Batch{Metrics: metrics[:n]}))
+		metrics = metrics[n:]
+	}
+	schema, profile := `{"mlflow_colspec": [{"name": "pH", "type": "double"}]}`, `{"num_rows": 1599}`
+	h.do(h.store.LogInputs(ctx, id, []registry.DatasetInput{{
+		Tags:    []registry.KeyValue{{Key: "mlflow.data.context", Value: "training"}},
+		Dataset: registry.Dataset{Name: "winequality-red", Digest: "5b1f5a4c", SourceType: "http", Source: "{}", Schema: &schema, Profile: &profile},
+	}}, nil))
+	m := must[registry.LoggedModel](h.t)(h.store.CreateLoggedModel(ctx, registry.NewLoggedModel{ExperimentID: experiment, Name: "wine-net", ModelType: "sklearn", SourceRunID: id}))
+	h.do(h.store.LogOutputs(ctx, id, []registry.ModelOutput{{ModelID: m.Info.ModelID, Step: 599}}))
+	if status != registry.RunRunning {
+		end := now.Add(-9 * time.Minute).UnixMilli()
+		must[registry.RunInfo](h.t)(h.store.UpdateRun(ctx, id, registry.RunUpdate{Status: &status, EndTime: &end}))
+	}
+	root := r.Info.ArtifactURI + "/"
+	h.files[root+"plots/residuals.png"] = picture(h.t)
+	h.files[root+"report.html"] = reportPage
+	h.files[root+"predictions.csv"] = "id,quality,predicted\n1,5,5.21\n2,6,5.94\n3,\"7\",6.5\n"
+	h.files[root+"table.json"] = `{"columns": ["question", "answer"], "data": [["How sour?", "pH 3.5"], ["How strong?", 9.4]]}`
+	h.files[root+"config.json"] = `{"depth":3,"stages":[{"name":"split","seed":42},{"name":"fit","seed":7}],"objective":"reg:squarederror","nested":{"a":{"b":[1,2,3]}}}`
+	h.files[root+"NOTES.md"] = noteText
+	h.files[root+"model/MLmodel"] = "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n    python_version: 3.11.9\n  sklearn:\n    sklearn_version: 1.9.1\nmlflow_version: 3.17.2\nmodel_uuid: 5d3c\nsignature:\n  inputs: '[{\"type\": \"double\", \"name\": \"pH\"}]'\n  outputs: '[{\"type\": \"double\"}]'\n"
+	h.files[root+"model/model.pkl"] = "\x80\x04\x95\x00\x00"
+	return id
+}
+
+func picture(t testing.TB) string {
+	img := image.NewRGBA(image.Rect(0, 0, 320, 200))
+	for x := range 320 {
+		for y := range 200 {
+			img.Set(x, y, color.RGBA{uint8(x / 2), uint8(y), 160, 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestRunInBrowser(t *testing.T) {
+	h, experiment, _ := wine(t)
+	id := training(h, experiment, "boosted", 0, registry.RunRunning)
+	b := openBrowser(t)
+	page := h.server.URL + "/runs/" + id
+	chart := func(key string) string { return `document.querySelector('[data-chart][data-key="` + key + `"]')` }
+	loss := chart("loss")
+
+	t.Run("axes, scale and smoothing", func(t *testing.T) {
+		b.t = t
+		b.open(page)
+		before := b.text(loss + `.querySelector("polyline").getAttribute("points")`)
+		b.text(`(() => { const s = document.querySelector("[name=y]"); s.value = "log"; s.dispatchEvent(new Event("input", { bubbles: true })); })()`)
+		b.until(`location.search.includes("y=log") && ` + loss + `.querySelector("polyline").getAttribute("points") !== ` + "`" + before + "`")
+		b.text(`(() => { const s = document.querySelector("[name=smooth]"); s.value = "0.9"; s.dispatchEvent(new Event("input", { bubbles: true })); })()`)
+		b.until(`location.search.includes("smooth=0.9") && ` + loss + `.querySelectorAll("polyline").length === 2`)
+		b.text(`(() => { const s = document.querySelector("[name=x]"); s.value = "time"; s.dispatchEvent(new Event("input", { bubbles: true })); })()`)
+		b.until(`location.search.includes("x=time") && ` + loss + `.dataset.axis === "time"`)
+		// The address alone makes the same charts.
+		shown := b.text(loss + `.querySelector("svg").innerHTML`)
+		b.open(b.text("location.href"))
+		if got := b.text(loss + `.querySelector("svg").innerHTML`); got != shown {
+			t.Error("the address does not make the same chart")
+		}
+		b.noErrors("axes")
+	})
+
+	t.Run("a zoom stays while data arrives", func(t *testing.T) {
+		b.t = t
+		b.open(page)
+		b.text(loss + `.scrollIntoView({ block: "center" })`)
+		box := func(of string) float64 {
+			var v float64
+			if _, err := fmt.Sscan(b.text(loss+`.querySelector("[data-canvas]").getBoundingClientRect().`+of), &v); err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		left, top, width := box("left"), box("top"), box("width")
+		b.drag(left+width*0.25, left+width*0.5, top+40)
+		b.until(`location.search.includes("from=") && ` + loss + `.dataset.x0 !== "0"`)
+		x0, x1 := b.text(loss+".dataset.x0"), b.text(loss+".dataset.x1")
+		if x0 < "100" || x0 > "200" || x1 < "250" || x1 > "350" {
+			t.Errorf("zoomed to %s – %s, want about 150 – 300", x0, x1)
+		}
+		h.do(h.store.LogBatch(t.Context(), id, registry.Batch{Metrics: []registry.Metric{
+			{Key: "loss", Step: 200, Timestamp: now.UnixMilli(), Value: 9}, {Key: "loss", Step: 700, Timestamp: now.UnixMilli(), Value: 0.5},
+		}}))
+		b.until(loss + `.dataset.y1 === "9"`)
+		if b.text(loss+".dataset.x0") != x0 || b.text(loss+".dataset.x1") != x1 {
+			t.Error("data that arrived has moved the zoom")
+		}
+		// Keys read values off and show all of it again.
+		b.text(loss + `.querySelector("[data-canvas]").focus()`)
+		b.keys(kb.ArrowRight + kb.ArrowRight)
+		b.until(loss + `.querySelector(".read-off")?.textContent.startsWith("step ")`)
+		b.keys("-")
+		b.until(`!location.search.includes("from=") && ` + loss + `.dataset.x1 === "700"`)
+		b.noErrors("zoom")
+	})
+
+	t.Run("metrics of the machine come when they are opened", func(t *testing.T) {
+		b.t = t
+		b.open(page)
+		b.click("details.more summary")
+		b.until(chart("system/cpu_utilization_percentage") + `.querySelector("polyline")`)
+		b.noErrors("system metrics")
+	})
+
+	t.Run("files", func(t *testing.T) {
+		b.t = t
+		b.open(page)
+		b.text(`[...document.querySelectorAll(".files a")].find((a) => a.textContent === "predictions.csv").click()`)
+		b.until(`document.querySelectorAll(".preview .cells tbody tr").length === 3`)
+		b.focus(`[id="file-predictions.csv"]`)
+		b.keys(kb.ArrowDown)
+		b.until(`document.activeElement.id === "file-report.html"`)
+		b.keys(kb.Enter)
+		b.until(`document.querySelector("iframe.framed")`)
+		b.open(page + "?path=plots&file=plots/residuals.png")
+		b.until(`document.querySelector("img.picture").naturalWidth === 320`)
+		b.noErrors("files")
+		// The frame runs, but it reaches neither the page around it nor the network.
+		b.open(page + "/view?path=report.html")
+		b.until(`document.body.innerText.includes("no network")`)
+		if got := b.text("document.body.innerText"); !strings.Contains(got, "Report of 42") || strings.Contains(got, "reached") {
+			t.Errorf("the report says %s", got)
+		}
+		b.mu.Lock()
+		b.errors = nil // the browser has said what it refused
+		b.mu.Unlock()
+	})
+
+	t.Run("a note is kept", func(t *testing.T) {
+		b.t = t
+		b.open(page)
+		b.click(".edit summary")
+		b.text(`document.getElementById("note-edit").value = "*Better* than before"`)
+		b.click(".edit button")
+		b.until(`document.querySelector(".note-text em")?.textContent === "Better" && document.readyState === "complete"`)
+		b.noErrors("note")
+	})
+}
+
+// drag moves the pressed mouse from one place to another.
+func (b *browser) drag(x0, x1, y float64) {
+	b.t.Helper()
+	b.text(fmt.Sprintf(`(() => {
+		const at = (type, x) => new PointerEvent(type, { clientX: x, clientY: %[3]f, bubbles: true, cancelable: true, pointerType: "mouse" });
+		const target = document.elementFromPoint(%[1]f, %[3]f);
+		target.dispatchEvent(at("pointerdown", %[1]f));
+		for (let i = 1; i < 8; i++) target.dispatchEvent(at("pointermove", %[1]f + (%[2]f - %[1]f) * i / 8));
+		target.dispatchEvent(at("pointerup", %[2]f));
+	})()`, x0, x1, y))
+}
+
+// shot is a page to be pictured.
+type shot struct {
+	name, path string
+	then       func()
+}
+
+// shoot writes pictures of pages in both themes and at phone width.
+func (b *browser) shoot(base, folder string, shots []shot) {
+	b.t.Helper()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	for _, s := range shots {
+		for _, theme := range []string{"light", "dark"} {
+			for width, kind := range map[int64]string{1280: "wide", 390: "phone"} {
+				b.size(width, 844)
+				b.system(theme)
+				b.open(base + s.path)
+				if s.then != nil {
+					s.then()
+				}
+				data, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+				if err != nil {
+					b.t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(folder, s.name+"-"+theme+"-"+kind+".png"), data, 0o600); err != nil {
+					b.t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// TestRunScreenshots writes pictures of the pages about runs to the folder that PRINZBOX_SCREENSHOTS names.
+func TestRunScreenshots(t *testing.T) {
+	folder := os.Getenv("PRINZBOX_SCREENSHOTS")
+	if folder == "" {
+		t.Skip("PRINZBOX_SCREENSHOTS names no folder")
+	}
+	h, experiment, _ := wine(t)
+	var ids []string
+	for i := range 12 {
+		ids = append(ids, training(h, experiment, fmt.Sprintf("boosted-%d", i), i, registry.RunFinished))
+	}
+	page := "/runs/" + ids[0]
+	b := openBrowser(t)
+	b.shoot(h.server.URL, folder, []shot{
+		{"run-full", page, nil},
+		{"run-smooth", page + "?smooth=0.9&y=log&x=relative&path=&file=predictions.csv", func() {
+			b.text(`document.querySelector("[data-canvas]").focus()`)
+			b.keys(kb.ArrowRight + kb.End + kb.ArrowLeft)
+			b.until(`document.querySelector(".read-off")`)
+		}},
+		{"run-model", page + "?path=model&file=model/MLmodel", nil},
+		{"run-html", page + "?file=report.html", nil},
+		{"run-picture", page + "?path=plots&file=plots/residuals.png", nil},
+		{"chart", page + "/chart?key=loss", nil},
+	})
+}
