@@ -126,7 +126,7 @@ func TestUnsupported(t *testing.T) {
 		status int
 		reason string
 	}{
-		"estimator": {func(dir string) { directory(t, root, filepath.Base(dir), "refuse_function.pkl", "[]") }, 501, "FunctionTransformer: option func"},
+		"estimator": {func(dir string) { directory(t, root, filepath.Base(dir), "refuse_no_predict.pkl", "[]") }, 501, "StandardScaler has no predict"},
 		"predict_fn": {func(dir string) {
 			put(t, dir+"/MLmodel", strings.NewReplacer("INPUTS", "[]", "FN", "score").Replace(mlmodel))
 		}, 501, "predict_fn score"},

@@ -237,7 +237,7 @@ func (r *Request) convertRecords(list []any, schema *Schema) (*Frame, error) {
 // convertList handles a list of scalars (one column) and refuses deeper or uneven lists, which no engine
 // here takes.
 func convertList(list []any, schema *Schema) (*Frame, error) {
-	f := &Frame{Array: true, Rows: len(list), Columns: []Column{{Name: "0", Positional: true}}}
+	f := &Frame{Array: true, scalars: true, Rows: len(list), Columns: []Column{{Name: "0", Positional: true}}}
 	c := &f.Columns[0]
 	shape := []int{len(list)}
 	for _, item := range list {
@@ -262,6 +262,9 @@ func convertList(list []any, schema *Schema) (*Frame, error) {
 		return f, nil
 	}
 	if schema.Tensor && !schema.Named() {
+		if spec := schema.Fields[0].Shape; len(spec) == 1 && (spec[0] == -1 || spec[0] == len(list)) {
+			return f, nil
+		}
 		return nil, schemaErrorf("Shape of input %s does not match expected shape %s.", PyTuple(shape), PyTuple(schema.Fields[0].Shape))
 	}
 	if err := schema.Fields[0].castColumn(c); err != nil {

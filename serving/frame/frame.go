@@ -53,6 +53,9 @@ type Frame struct {
 	filled int
 }
 
+// Vector tells that the data was a list of scalars: a one-dimensional array when Array is set.
+func (f *Frame) Vector() bool { return f.scalars }
+
 // Column finds a column by name; nil when there is none. The last of equally named ones wins.
 func (f *Frame) Column(name string) *Column {
 	for i := len(f.Columns) - 1; i >= 0; i-- {

@@ -88,10 +88,16 @@ func (a *Array) Len() int {
 	return n
 }
 
+// maxOfEmpty is the greatest dimension of an array that has no elements, which no data bounds.
+const maxOfEmpty = 1 << 16
+
 // elements checks a shape and returns its number of elements.
 func elements(shape []int, size int, have int64) (int, error) {
 	if len(shape) > 32 {
 		return 0, fmt.Errorf("array of %d dimensions: numpy has at most 32", len(shape))
+	}
+	if have == 0 && slices.Contains(shape, 0) && !slices.ContainsFunc(shape, func(s int) bool { return s < 0 || s > maxOfEmpty }) {
+		return 0, nil
 	}
 	n := int64(1)
 	for _, s := range shape {

@@ -243,6 +243,11 @@ func (r *skopsReader) make(n *tree, depth int) (Value, error) {
 	case "RandomStateNode", "RandomGeneratorNode":
 		// A generator's state plays no part in a prediction.
 		return &Object{Class: class}, nil
+	case "SparseMatrixNode":
+		return r.sparse(n, class)
+	case "MaskedArrayNode":
+		// Searches keep their records in such arrays; no prediction looks at one.
+		return &Object{Class: class}, nil
 	case "PartialNode":
 		f, err := r.node(content.get("func"), depth)
 		return &Object{Class: &Class{"functools", "partial"}, Args: []Value{f}}, err
@@ -260,6 +265,38 @@ func (r *skopsReader) make(n *tree, depth int) (Value, error) {
 		return &Object{Class: class, Args: args, State: state}, err
 	}
 	return nil, fmt.Errorf("node kind %q (%s) is not supported", n.str("__loader__"), class)
+}
+
+// sparse reads a scipy matrix, a .npz inside the file, as an object with the attributes that its pickle has.
+func (r *skopsReader) sparse(n *tree, class *Class) (Value, error) {
+	data, err := r.member(n.str("file"))
+	if err != nil {
+		return nil, err
+	}
+	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, fmt.Errorf("member %q: %w", n.str("file"), err)
+	}
+	if len(archive.File) > 16 {
+		return nil, refusef("a sparse matrix of %d parts", len(archive.File))
+	}
+	// The parts are read by the same rules and out of the same budget.
+	inner := &skopsReader{lim: r.lim, files: map[string]*zip.File{}, left: r.left}
+	state := &Dict{}
+	for _, f := range archive.File {
+		inner.files[f.Name] = f
+		b, err := inner.member(f.Name)
+		if err != nil {
+			return nil, err
+		}
+		a, err := ReadNPY(b)
+		if err != nil {
+			return nil, fmt.Errorf("member %q: %w", n.str("file"), err)
+		}
+		state.Entries = append(state.Entries, Entry{strings.TrimSuffix(f.Name, ".npy"), a})
+	}
+	r.left = inner.left
+	return &Object{Class: class, State: state}, nil
 }
 
 // dict gives keys their Python types back: JSON has only text keys.

@@ -2,7 +2,9 @@ package sklearn
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prinzbox/prinzbox/serving/pyobj"
@@ -21,9 +23,31 @@ func unsupported(format string, args ...any) error {
 // estimator reads the attributes of one fitted estimator. The first problem sticks in err, so that a
 // reader may ask for all it wants and look once.
 type estimator struct {
-	name string // the class without module: ElasticNet
-	obj  *pyobj.Object
-	err  error
+	name    string // the class without module: ElasticNet
+	obj     *pyobj.Object
+	version release
+	err     error
+}
+
+// release is a scikit-learn release, 1000 times the first number plus the second; 0 when it is not known.
+type release int
+
+// newest is the newest release whose estimators this engine knows. A newer one may mean something else by
+// the same attributes.
+const newest release = 1009
+
+// old tells whether the estimator was fitted by a release before 1.minor.
+func (e *estimator) old(minor release) bool { return e.version != 0 && e.version < 1000+minor }
+
+func parseRelease(text string) (release, bool) {
+	major, rest, _ := strings.Cut(text, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	a, err1 := strconv.Atoi(major)
+	n, err2 := strconv.Atoi(minor)
+	if err1 != nil || err2 != nil || a < 0 || a > 1000 || n < 0 || n > 999 {
+		return 0, false
+	}
+	return release(1000*a + n), true
 }
 
 func newEstimator(v pyobj.Value) (*estimator, error) {
@@ -34,7 +58,17 @@ func newEstimator(v pyobj.Value) (*estimator, error) {
 	if o.Class.Module != "sklearn" && !strings.HasPrefix(o.Class.Module, "sklearn.") {
 		return nil, unsupported("the class %s is not one of scikit-learn", o.Class)
 	}
-	return &estimator{name: o.Class.Name, obj: o}, nil
+	e := &estimator{name: o.Class.Name, obj: o}
+	if v, ok := o.Attr("_sklearn_version"); ok {
+		text, _ := v.(string)
+		if e.version, ok = parseRelease(text); !ok {
+			return nil, unsupported("%s: the scikit-learn version %s is not understood", e.name, describe(v))
+		}
+		if e.version > newest {
+			return nil, unsupported("%s: scikit-learn %s is newer than what is known here (up to %d.%d)", e.name, text, newest/1000, newest%1000)
+		}
+	}
+	return e, nil
 }
 
 func (e *estimator) fail(format string, args ...any) {
@@ -173,6 +207,88 @@ func (e *estimator) strings(attr string) []string {
 		out[i] = s
 	}
 	return out
+}
+
+// object reads an attribute that holds another estimator or plain object.
+func (e *estimator) object(attr string) *estimator {
+	v, ok := e.get(attr)
+	if !ok || v == nil {
+		e.missing(attr)
+		return nil
+	}
+	part, err := newEstimator(v)
+	if err != nil {
+		e.fail("attribute %s: %v", attr, err)
+		return nil
+	}
+	if part.version == 0 {
+		part.version = e.version
+	}
+	return part
+}
+
+// table reads a two-dimensional array of numbers.
+func (e *estimator) table(attr string) (f []float64, rows, cols int) {
+	f, shape := e.array(attr)
+	if e.err != nil {
+		return nil, 0, 0
+	}
+	if len(shape) != 2 || shape[0] > maxFeatures || shape[1] > maxFeatures || shape[1] == 0 && shape[0] > 1 {
+		e.fail("attribute %s has shape %v, want two dimensions", attr, shape)
+		return nil, 0, 0
+	}
+	return f, shape[0], shape[1]
+}
+
+// integer reads a whole number of at least 0.
+func (e *estimator) integer(attr string, byDefault int) int {
+	v, ok := e.get(attr)
+	if !ok || v == nil {
+		return byDefault
+	}
+	n, ok := pyobj.Int(v)
+	if !ok || n < 0 {
+		e.fail("attribute %s is %s, want a whole number", attr, describe(v))
+	}
+	return n
+}
+
+// whole reads an array of places below limit.
+func (e *estimator) whole(attr string, limit int) []int {
+	f, _ := e.array(attr)
+	if e.err != nil {
+		return nil
+	}
+	out, ok := wholeNumbers(f, limit)
+	if !ok {
+		e.fail("attribute %s holds a number that is no place below %d", attr, limit)
+	}
+	return out
+}
+
+func wholeNumbers(f []float64, limit int) ([]int, bool) {
+	out := make([]int, len(f))
+	for i, v := range f {
+		if !(v >= 0 && v < float64(limit)) || v != math.Trunc(v) {
+			return nil, false
+		}
+		out[i] = int(v)
+	}
+	return out, true
+}
+
+// list reads a list, tuple or array.
+func (e *estimator) list(attr string) []pyobj.Value {
+	v, ok := e.get(attr)
+	if !ok {
+		e.missing(attr)
+		return nil
+	}
+	items, err := values(v)
+	if err != nil {
+		e.fail("attribute %s: %v", attr, err)
+	}
+	return items
 }
 
 // features reads n_features_in_; older releases lack it, then the fallback counts.

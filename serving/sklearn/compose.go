@@ -11,8 +11,14 @@ import (
 // maxSteps bounds how many estimators a model may hold.
 const maxSteps = 100_000
 
-// loader turns an object graph into transformers and predictors.
-type loader struct{ steps []string }
+// loader turns an object graph into transformers and models.
+type loader struct {
+	steps []string
+	// version is the release of scikit-learn that the outermost estimator names; parts without one are of it.
+	version release
+	// checks is above 0 inside an estimator whose parts may check their input by a function.
+	checks int
+}
 
 func (l *loader) open(v pyobj.Value, depth int) (*estimator, error) {
 	if depth > 40 || len(l.steps) > maxSteps {
@@ -22,131 +28,178 @@ func (l *loader) open(v pyobj.Value, depth int) (*estimator, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.version == 0 {
+		e.version = l.version
+	}
+	if len(l.steps) == 0 {
+		l.version = e.version
+	}
 	l.steps = append(l.steps, e.name)
 	return e, nil
 }
 
-// predictor loads a final estimator; a pipeline gives the transformer before it, else that is nil.
-func (l *loader) predictor(v pyobj.Value, depth int) (transformer, predictor, error) {
+// top loads the outermost estimator, which may be a transformer when that is what is asked for.
+func (l *loader) top(v pyobj.Value, fn method) (*model, error) {
+	if o, ok := v.(*pyobj.Object); ok && modelNamed(o.Class.Name) == nil && transformerNamed(o.Class.Name) != nil {
+		if fn != transform {
+			return nil, unsupported("%s has no %s", o.Class.Name, fn)
+		}
+		t, err := l.transformer(v, 0)
+		if err != nil {
+			return nil, err
+		}
+		return &model{name: o.Class.Name, fns: map[method]compute{transform: t.compile}}, nil
+	}
+	return l.model(v, 0)
+}
+
+// model loads an estimator that predicts.
+func (l *loader) model(v pyobj.Value, depth int) (*model, error) {
 	e, err := l.open(v, depth)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if e.name == "Pipeline" {
-		return l.pipeline(e, depth, true)
-	}
-	load := predictorNamed(e.name)
+	load := modelNamed(e.name)
 	if load == nil {
 		if transformerNamed(e.name) != nil {
-			return nil, nil, unsupported("%s has no predict", e.name)
+			return nil, unsupported("%s has no predict", e.name)
 		}
-		return nil, nil, unsupported("estimator %s is not supported", e.obj.Class)
+		return nil, unsupported("estimator %s is not supported", e.obj.Class)
 	}
-	p, err := load(l, e, depth)
-	return nil, p, err
+	m, err := load(l, e, depth)
+	if err == nil {
+		err = e.err
+	}
+	return m, err
 }
 
-// predictorNamed and transformerNamed list what this engine reads, by class name; nil for the rest.
-func predictorNamed(name string) func(*loader, *estimator, int) (predictor, error) {
-	switch name {
-	case "ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lars", "Lasso", "LassoCV", "LassoLars",
-		"LinearRegression", "LinearSVR", "Ridge", "RidgeCV", "SGDRegressor":
-		return loadLinear
-	case "LinearSVC", "LogisticRegression", "LogisticRegressionCV", "Perceptron", "SGDClassifier":
-		return loadLinearClassifier
-	case "DecisionTreeRegressor", "ExtraTreeRegressor", "RandomForestRegressor", "ExtraTreesRegressor", "GradientBoostingRegressor":
-		return loadTreeRegressor
-	case "DecisionTreeClassifier", "ExtraTreeClassifier", "RandomForestClassifier", "ExtraTreesClassifier", "GradientBoostingClassifier":
-		return loadTreeClassifier
+// models loads a list of estimators.
+func (l *loader) models(e *estimator, attr string, depth int) ([]*model, error) {
+	v, ok := e.get(attr)
+	if !ok {
+		e.missing(attr)
+		return nil, e.err
 	}
-	return nil
+	list, err := values(v)
+	if err != nil || len(list) == 0 {
+		e.fail("attribute %s is not understood", attr)
+		return nil, e.err
+	}
+	out := make([]*model, len(list))
+	for i, item := range list {
+		if out[i], err = l.model(item, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
-func transformerNamed(name string) func(*loader, *estimator, int) (transformer, error) {
-	switch name {
-	case "MaxAbsScaler", "MinMaxScaler", "RobustScaler", "StandardScaler":
-		return loadScaler
-	case "SimpleImputer":
-		return loadImputer
-	case "OneHotEncoder":
-		return loadOneHot
-	case "OrdinalEncoder":
-		return loadOrdinal
-	case "ColumnTransformer":
-		return loadColumnTransformer
-	case "FeatureUnion":
-		return loadUnion
-	case "FunctionTransformer":
-		return loadFunction
-	}
-	return nil
-}
-
+// transformer loads an estimator that makes features of features.
 func (l *loader) transformer(v pyobj.Value, depth int) (transformer, error) {
 	if s, ok := v.(string); ok && s == "passthrough" || v == nil {
 		return chain(nil), nil
+	}
+	if o, ok := v.(*pyobj.Object); ok && transformerNamed(o.Class.Name) == nil && modelNamed(o.Class.Name) != nil {
+		m, err := l.model(v, depth)
+		if err != nil {
+			return nil, err
+		}
+		if !m.has(transform) {
+			return nil, unsupported("%s has no transform", m.name)
+		}
+		return transformFunc(m.fns[transform]), nil
 	}
 	e, err := l.open(v, depth)
 	if err != nil {
 		return nil, err
 	}
-	if e.name == "Pipeline" {
-		t, _, err := l.pipeline(e, depth, false)
-		return t, err
-	}
 	load := transformerNamed(e.name)
 	if load == nil {
 		return nil, unsupported("estimator %s is not supported as a transformer", e.obj.Class)
 	}
-	return load(l, e, depth)
+	t, err := load(l, e, depth)
+	if err == nil {
+		err = e.err
+	}
+	return t, err
 }
+
+// transformFunc is a transformer made of a function.
+type transformFunc compute
+
+func (f transformFunc) compile(b *builder, in []int) ([]int, error) { return f(b, in) }
 
 // chain runs transformers one after the other; an empty one passes its input through.
 type chain []transformer
 
 func (c chain) compile(b *builder, in []int) ([]int, error) {
+	vector := b.vector
+	defer func() { b.vector = vector }()
 	var err error
 	for _, t := range c {
 		if in, err = t.compile(b, in); err != nil {
 			return nil, err
 		}
+		b.vector = false
 	}
 	return in, nil
 }
 
-func (l *loader) pipeline(e *estimator, depth int, predicts bool) (transformer, predictor, error) {
-	e.only("transform_input")
-	if e.err != nil {
-		return nil, nil, e.err
+// after gives a model that sees what a transformer makes of its input.
+func (m *model) after(t chain) *model {
+	if len(t) == 0 {
+		return m
 	}
+	out := *m
+	out.fns = map[method]compute{}
+	for fn, f := range m.fns {
+		out.fns[fn] = func(b *builder, in []int) ([]int, error) {
+			vector := b.vector
+			defer func() { b.vector = vector }()
+			in, err := t.compile(b, in)
+			if err != nil {
+				return nil, err
+			}
+			b.vector = false
+			return f(b, in)
+		}
+	}
+	return &out
+}
+
+// loadPipeline reads a pipeline whose last step may be a model or a transformer.
+func loadPipeline(l *loader, e *estimator, depth int) (*model, error) {
+	e.only("transform_input")
 	v, _ := e.get("steps")
 	steps, err := values(v)
 	if err != nil || len(steps) == 0 {
-		return nil, nil, unsupported("Pipeline: attribute steps is not understood")
+		return nil, unsupported("Pipeline: attribute steps is not understood")
 	}
 	var c chain
 	for i, s := range steps {
 		pair, err := values(s)
 		if err != nil || len(pair) != 2 {
-			return nil, nil, unsupported("Pipeline: step %d is not understood", i)
+			return nil, unsupported("Pipeline: step %d is not understood", i)
 		}
-		if predicts && i == len(steps)-1 {
-			before, final, err := l.predictor(pair[1], depth+1)
+		if i == len(steps)-1 && isModel(pair[1]) {
+			final, err := l.model(pair[1], depth+1)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			if before != nil {
-				c = append(c, before)
-			}
-			return c, final, nil
+			return final.after(c), nil
 		}
 		t, err := l.transformer(pair[1], depth+1)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		c = append(c, t)
 	}
-	return c, nil, nil
+	return &model{name: e.name, fns: map[method]compute{transform: c.compile}}, nil
+}
+
+func isModel(v pyobj.Value) bool {
+	o, ok := v.(*pyobj.Object)
+	return ok && (modelNamed(o.Class.Name) != nil || transformerNamed(o.Class.Name) == nil)
 }
 
 // union runs transformers on the same input and puts their outputs side by side.
@@ -165,7 +218,7 @@ func (u union) compile(b *builder, in []int) ([]int, error) {
 }
 
 func loadUnion(l *loader, e *estimator, depth int) (transformer, error) {
-	e.only("transformer_weights")
+	weights := e.weights("transformer_weights")
 	if e.err != nil {
 		return nil, e.err
 	}
@@ -187,15 +240,45 @@ func loadUnion(l *loader, e *estimator, depth int) (transformer, error) {
 		if err != nil {
 			return nil, err
 		}
-		u = append(u, t)
+		u = append(u, weighted(t, weights, pair[0]))
 	}
 	return u, nil
 }
 
-// loadFunction takes only the identity: a function is code, and code is not run.
-func loadFunction(_ *loader, e *estimator, _ int) (transformer, error) {
-	e.only("func")
-	return chain(nil), e.err
+// weights reads a dict of names and numbers; nil when it is None.
+func (e *estimator) weights(attr string) map[string]float64 {
+	if !e.has(attr) {
+		return nil
+	}
+	v, _ := e.get(attr)
+	d, ok := v.(*pyobj.Dict)
+	if !ok {
+		e.fail("option %s is %s, want a dict", attr, pyobj.TypeName(v))
+		return nil
+	}
+	out := map[string]float64{}
+	for _, entry := range d.Entries {
+		name, ok1 := entry.Key.(string)
+		w, ok2 := pyobj.Float(entry.Value)
+		if !ok1 || !ok2 {
+			e.fail("option %s holds %s", attr, pyobj.TypeName(entry.Value))
+			return nil
+		}
+		out[name] = w
+	}
+	return out
+}
+
+// weighted multiplies what a part gives by its weight, when it has one.
+func weighted(t transformer, weights map[string]float64, name pyobj.Value) transformer {
+	s, _ := name.(string)
+	w, ok := weights[s]
+	if !ok {
+		return t
+	}
+	return chain{t, transformFunc(func(b *builder, in []int) ([]int, error) {
+		return b.each(b.numbers(in), func(v float64) float64 { return v * w }), nil
+	})}
 }
 
 // columnTransformer gives each part its columns.
@@ -210,10 +293,12 @@ type columnPart struct {
 	names []string // columns by name, or
 	at    []int    // by place, negative from the end
 	slice *[3]*int
+	// vector tells that the part gets its one column as a one-dimensional array.
+	vector bool
 }
 
 func loadColumnTransformer(l *loader, e *estimator, depth int) (transformer, error) {
-	e.only("transformer_weights")
+	weights := e.weights("transformer_weights")
 	ct := &columnTransformer{names: e.strings("feature_names_in_")}
 	ct.width = e.features(-1)
 	if ct.width < 0 && e.has("_n_features") {
@@ -245,6 +330,7 @@ func loadColumnTransformer(l *loader, e *estimator, depth int) (transformer, err
 		if part.t, err = l.transformer(triple[1], depth+1); err != nil {
 			return nil, err
 		}
+		part.t = weighted(part.t, weights, triple[0])
 		ct.parts = append(ct.parts, *part)
 	}
 	return ct, nil
@@ -277,9 +363,11 @@ func columnsOf(v pyobj.Value) (*columnPart, error) {
 			v, _ = o.Attr("data")
 		}
 	}
-	switch v.(type) {
-	case string, int64:
-		return nil, unsupported("ColumnTransformer: a single column given as a scalar (for text vectorizers) is not supported")
+	switch c := pyobj.Scalar(v).(type) {
+	case string:
+		return &columnPart{names: []string{c}, vector: true}, nil
+	case int64:
+		return &columnPart{at: []int{int(c)}, vector: true}, nil
 	}
 	items, err := values(v)
 	if err != nil {
@@ -308,10 +396,13 @@ func columnsOf(v pyobj.Value) (*columnPart, error) {
 }
 
 func (ct *columnTransformer) compile(b *builder, in []int) ([]int, error) {
+	if b.vector {
+		return nil, oneDimensional()
+	}
 	byName := len(in) > 0
 	place := map[string]int{}
 	for k, i := range in {
-		if i >= b.inputs || b.names[i] == "" {
+		if b.names[i] == "" {
 			byName = false
 			break
 		}
@@ -365,7 +456,9 @@ func (ct *columnTransformer) compile(b *builder, in []int) ([]int, error) {
 		return nil, valueError("columns are missing: {%s}", strings.Join(missing, ", "))
 	}
 	for i := range ct.parts {
+		b.vector = ct.parts[i].vector
 		part, err := ct.parts[i].t.compile(b, selected[i])
+		b.vector = false
 		if err != nil {
 			return nil, err
 		}

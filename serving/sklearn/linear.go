@@ -3,9 +3,7 @@ package sklearn
 import (
 	"fmt"
 	"math"
-
-	"github.com/prinzbox/prinzbox/serving/frame"
-	"github.com/prinzbox/prinzbox/serving/pyobj"
+	"strings"
 )
 
 // linear is X @ coef.T + intercept, of one or many outputs.
@@ -35,6 +33,10 @@ func readLinear(e *estimator) (*linear, error) {
 		return nil, e.err
 	}
 	m.coef = coef
+	if len(coef) == 0 {
+		e.fail("attribute coef_ has shape %v", shape)
+		return nil, e.err
+	}
 	if n := e.features(m.width); n != m.width {
 		e.fail("coef_ has %d columns, n_features_in_ is %d", m.width, n)
 	}
@@ -72,119 +74,67 @@ func (m *linear) input(b *builder, in []int) (int, error) {
 	return b.matrix(in, m.width, m.name, false)
 }
 
-type linearRegressor struct{ *linear }
+// scores gives the registers of X @ coef.T + intercept.
+func (m *linear) scores(b *builder, in []int) ([]int, error) {
+	first, err := m.input(b, in)
+	if err != nil {
+		return nil, err
+	}
+	out := b.add(m.outputs)
+	b.do(func(r *registers) error {
+		x := r.num[first : first+m.width]
+		for k := range m.outputs {
+			r.num[out[k]] = m.dot(x, k)
+		}
+		return nil
+	})
+	return out, nil
+}
 
-func loadLinear(_ *loader, e *estimator, _ int) (predictor, error) {
+func loadLinear(_ *loader, e *estimator, _ int) (*model, error) {
 	m, err := readLinear(e)
 	if err != nil {
 		return nil, err
 	}
-	return &linearRegressor{m}, nil
-}
-
-func (m *linearRegressor) result(n int, _ bool) *frame.Result {
-	r := &frame.Result{Kind: frame.Float, Floats: make([]float64, n*m.outputs)}
-	if m.matrix {
-		r.Width = m.outputs
+	f := m.scores
+	if hasLogLink(e) {
+		f = func(b *builder, in []int) ([]int, error) {
+			out, err := m.scores(b, in)
+			if err != nil {
+				return nil, err
+			}
+			return b.each(out, math.Exp), nil
+		}
 	}
-	return r
+	p := regressor(e, f)
+	p.matrix = m.matrix
+	return p, e.err
 }
 
-func (m *linearRegressor) compile(b *builder, in []int, _ bool) (scorer, error) {
-	first, err := m.input(b, in)
-	return &linearScorer{m.linear, first}, err
-}
-
-type linearScorer struct {
-	*linear
-	in int
-}
-
-func (s *linearScorer) score(r *registers, row int, out *frame.Result) error {
-	x := r.num[s.in : s.in+s.width]
-	for k := range s.outputs {
-		out.Floats[row*s.outputs+k] = s.dot(x, k)
+// hasLogLink tells whether a generalized linear model predicts the exponential of its scores.
+func hasLogLink(e *estimator) bool {
+	switch e.name {
+	case "PoissonRegressor", "GammaRegressor":
+		return true
+	case "TweedieRegressor":
+		switch e.option("link", "auto", "identity", "log") {
+		case "auto":
+			return e.number("power") > 0
+		case "log":
+			return true
+		}
 	}
-	return nil
+	return false
 }
 
-// labels are a classifier's classes, of one type.
-type labels struct {
-	kind    frame.Kind
-	floats  []float64
-	ints    []int64
-	bools   []bool
-	strings []string
-}
-
-func readLabels(e *estimator, attr string) *labels {
-	v, ok := e.get(attr)
+// loadRansac reads the estimator that was fitted to the inliers.
+func loadRansac(l *loader, e *estimator, depth int) (*model, error) {
+	v, ok := e.get("estimator_")
 	if !ok {
-		e.missing(attr)
-		return nil
+		e.missing("estimator_")
+		return nil, e.err
 	}
-	items, err := values(v)
-	if err != nil || len(items) == 0 {
-		e.fail("attribute %s is not understood (multi-output classifiers are not supported)", attr)
-		return nil
-	}
-	l := &labels{}
-	for _, item := range items {
-		kind := frame.Object
-		switch c := pyobj.Scalar(item).(type) {
-		case int64:
-			kind, l.ints = frame.Int, append(l.ints, c)
-		case float64:
-			kind, l.floats = frame.Float, append(l.floats, c)
-		case bool:
-			kind, l.bools = frame.Bool, append(l.bools, c)
-		case string:
-			kind, l.strings = frame.String, append(l.strings, c)
-		}
-		if kind == frame.Object || l.kind != frame.Empty && l.kind != kind {
-			e.fail("attribute %s holds %s", attr, pyobj.TypeName(item))
-			return nil
-		}
-		l.kind = kind
-	}
-	return l
-}
-
-func (l *labels) len() int {
-	return len(l.floats) + len(l.ints) + len(l.bools) + len(l.strings)
-}
-
-func (l *labels) result(n int) *frame.Result {
-	r := &frame.Result{Kind: l.kind}
-	switch l.kind {
-	case frame.Float:
-		r.Floats = make([]float64, n)
-	case frame.Int:
-		r.Ints = make([]int64, n)
-	case frame.Bool:
-		r.Bools = make([]bool, n)
-	default:
-		r.Strings = make([]string, n)
-	}
-	return r
-}
-
-func (l *labels) put(out *frame.Result, row, class int) {
-	switch l.kind {
-	case frame.Float:
-		out.Floats[row] = l.floats[class]
-	case frame.Int:
-		out.Ints[row] = l.ints[class]
-	case frame.Bool:
-		out.Bools[row] = l.bools[class]
-	default:
-		out.Strings[row] = l.strings[class]
-	}
-}
-
-// proba makes the result of predict_proba.
-func (l *labels) proba(n int) *frame.Result {
-	return &frame.Result{Kind: frame.Float, Width: l.len(), Floats: make([]float64, n*l.len())}
+	return l.model(v, depth+1)
 }
 
 // link is how a linear classifier makes probabilities of its scores.
@@ -196,38 +146,136 @@ const (
 	oneVsRest
 	softmax
 	softmaxOfTwo
+	modifiedHuber
 )
 
-type linearClassifier struct {
-	*linear
-	labels *labels
-	link   link
-}
-
-type probableClassifier struct{ *linearClassifier }
-
-func (probableClassifier) prober() {}
-
-func loadLinearClassifier(_ *loader, e *estimator, _ int) (predictor, error) {
+func loadLinearClassifier(_ *loader, e *estimator, _ int) (*model, error) {
 	m, err := readLinear(e)
 	if err != nil {
 		return nil, err
 	}
-	c := &linearClassifier{linear: m, labels: readLabels(e, "classes_")}
+	c := classifier(e, nil)
+	if strings.HasPrefix(e.name, "RidgeClassifier") {
+		// They keep their classes one level deeper.
+		if binarizer := e.object("_label_binarizer"); binarizer != nil {
+			c.classes = readLabels(binarizer, "classes_")
+			binarizer.option("y_type_", "multiclass", "binary")
+			e.err = binarizer.err
+		}
+	} else {
+		c.classes = readLabels(e, "classes_")
+	}
 	if e.err != nil {
 		return nil, e.err
 	}
-	n := c.labels.len()
+	n := c.classes.len()
 	if (n != 2 || m.outputs != 1) && (n <= 2 || m.outputs != n) {
-		e.fail("coef_ has %d rows for %d classes", m.outputs, n)
+		e.fail("coef_ has %d rows for %d classes (several outputs are not supported)", m.outputs, n)
 		return nil, e.err
 	}
+	c.fns[decisionFunction] = m.scores
+	if m.outputs == 1 {
+		c.above(decisionFunction, 0)
+	} else {
+		c.mostOf(decisionFunction)
+	}
+	how := noProba
 	switch e.name {
 	case "LogisticRegression", "LogisticRegressionCV":
-		c.link = logisticLink(e, n)
-		return probableClassifier{c}, e.err
+		how = logisticLink(e, n)
+	case "LinearDiscriminantAnalysis":
+		how = softmax
+		if n == 2 {
+			how = logistic
+		}
+		if e.has("scalings_") && e.option("solver", "svd", "eigen", "lsqr") != "lsqr" {
+			project, err := readDiscriminantTransform(e, m)
+			if err != nil {
+				return nil, err
+			}
+			c.fns[transform] = project
+		}
+	case "SGDClassifier":
+		switch e.option("loss", "hinge", "log_loss", "log", "modified_huber", "squared_hinge", "perceptron", "squared_error", "squared_loss",
+			"huber", "epsilon_insensitive", "squared_epsilon_insensitive") {
+		case "log_loss", "log":
+			how = oneVsRest
+			if n == 2 {
+				how = logistic
+			}
+		case "modified_huber":
+			how = modifiedHuber
+		}
+	}
+	if how != noProba {
+		c.fns[predictProba] = func(b *builder, in []int) ([]int, error) {
+			scores, err := m.scores(b, in)
+			if err != nil {
+				return nil, err
+			}
+			return linearProba(b, scores, how), nil
+		}
 	}
 	return c, e.err
+}
+
+// linearProba makes probabilities of a linear classifier's scores.
+func linearProba(b *builder, scores []int, how link) []int {
+	n := max(2, len(scores))
+	out := b.add(n)
+	first := scores[0]
+	b.do(func(r *registers) error {
+		p := r.num[out[0] : out[0]+n]
+		s := r.num[first : first+len(scores)]
+		switch how {
+		case softmaxOfTwo:
+			p[0], p[1] = -s[0], s[0]
+			softMax(p)
+		case softmax:
+			copy(p, s)
+			softMax(p)
+		case logistic:
+			p[1] = expit(s[0])
+			p[0] = 1 - p[1]
+		case modifiedHuber:
+			huberProba(s, p)
+		default:
+			sum := 0.0
+			for k, v := range s {
+				p[k] = expit(v)
+				sum += p[k]
+			}
+			for k := range p {
+				p[k] /= sum
+			}
+		}
+		return nil
+	})
+	return out
+}
+
+// huberProba is SGDClassifier.predict_proba of the loss modified_huber.
+func huberProba(s, p []float64) {
+	squeeze := func(v float64) float64 { return (math.Min(math.Max(v, -1), 1) + 1) / 2 }
+	if len(s) == 1 {
+		p[1] = squeeze(s[0])
+		p[0] = 1 - p[1]
+		return
+	}
+	sum := 0.0
+	for k, v := range s {
+		p[k] = squeeze(v)
+		sum += p[k]
+	}
+	if sum == 0 { // every class is refused: all are as likely
+		for k := range p {
+			p[k] = 1
+		}
+		sum = float64(len(p))
+	}
+	for k := range p {
+		p[k] /= sum
+	}
 }
 
 // logisticLink follows LogisticRegression.predict_proba over the releases: multi_class came to an end in
@@ -258,83 +306,6 @@ func logisticLink(e *estimator, classes int) link {
 	return softmax
 }
 
-func (c *linearClassifier) result(n int, proba bool) *frame.Result {
-	if proba {
-		return c.labels.proba(n)
-	}
-	return c.labels.result(n)
-}
-
-func (c *linearClassifier) compile(b *builder, in []int, proba bool) (scorer, error) {
-	first, err := c.input(b, in)
-	if proba {
-		return &probaScorer{c, first}, err
-	}
-	return &classScorer{c, first}, err
-}
-
-type classScorer struct {
-	*linearClassifier
-	in int
-}
-
-func (s *classScorer) score(r *registers, row int, out *frame.Result) error {
-	x := r.num[s.in : s.in+s.width]
-	class := 0
-	if s.outputs == 1 {
-		if s.dot(x, 0) > 0 {
-			class = 1
-		}
-	} else {
-		best := math.Inf(-1)
-		for k := range s.outputs {
-			if v := s.dot(x, k); v > best {
-				best, class = v, k
-			}
-		}
-	}
-	s.labels.put(out, row, class)
-	return nil
-}
-
-type probaScorer struct {
-	*linearClassifier
-	in int
-}
-
-func (s *probaScorer) score(r *registers, row int, out *frame.Result) error {
-	x := r.num[s.in : s.in+s.width]
-	n := s.labels.len()
-	p := out.Floats[row*n : (row+1)*n]
-	if n == 2 {
-		d := s.dot(x, 0)
-		if s.link == softmaxOfTwo {
-			p[0], p[1] = -d, d
-			softMax(p)
-			return nil
-		}
-		p[1] = expit(d)
-		p[0] = 1 - p[1]
-		return nil
-	}
-	sum := 0.0
-	for k := range p {
-		p[k] = s.dot(x, k)
-		if s.link == oneVsRest {
-			p[k] = expit(p[k])
-			sum += p[k]
-		}
-	}
-	if s.link == softmax {
-		softMax(p)
-		return nil
-	}
-	for k := range p {
-		p[k] /= sum
-	}
-	return nil
-}
-
 func expit(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 func softMax(p []float64) {
@@ -361,7 +332,7 @@ func (b *builder) checkNames(want []string, in []int) error {
 	same := len(want) == len(in)
 	got := map[string]bool{}
 	for k, i := range in {
-		if i >= b.inputs || b.names[i] == "" {
+		if b.names[i] == "" {
 			return nil
 		}
 		got[b.names[i]] = true

@@ -22,32 +22,31 @@ type Model struct {
 	// Steps are the class names of the estimators inside, in reading order.
 	Steps []string
 
-	root  transformer
-	final predictor
-	fn    string
-	plan  atomic.Pointer[plan]
+	root *model
+	fn   method
+	plan atomic.Pointer[plan]
 }
 
-// New compiles an estimator. fn is the pyfunc predict function: "predict" (or "") or "predict_proba".
-// Errors are *UnsupportedError.
+// New compiles an estimator for one of its methods: predict (or ""), predict_proba, predict_log_proba,
+// predict_joint_log_proba, decision_function, score_samples or transform. Errors are *UnsupportedError.
 func New(v pyobj.Value, fn string) (*Model, error) {
-	if fn == "" {
-		fn = "predict"
-	}
-	if fn != "predict" && fn != "predict_proba" {
-		return nil, unsupported("predict_fn %s is not supported (supported: predict, predict_proba)", fn)
+	m := method(fn)
+	switch m {
+	case "":
+		m = predict
+	case predict, predictProba, predictLogProba, jointLogProba, decisionFunction, scoreSamples, transform:
+	default:
+		return nil, unsupported("predict_fn %s is not supported (supported: predict, predict_proba, predict_log_proba, predict_joint_log_proba, decision_function, score_samples, transform)", fn)
 	}
 	l := &loader{}
-	root, final, err := l.predictor(v, 0)
+	root, err := l.top(v, m)
 	if err != nil {
 		return nil, err
 	}
-	if fn == "predict_proba" {
-		if _, ok := final.(prober); !ok {
-			return nil, unsupported("%s has no predict_proba", l.steps[len(l.steps)-1])
-		}
+	if !root.has(m) {
+		return nil, unsupported("%s has no %s", l.steps[0], m)
 	}
-	return &Model{Class: l.steps[0], Steps: l.steps, root: root, final: final, fn: fn}, nil
+	return &Model{Class: l.steps[0], Steps: l.steps, root: root, fn: m}, nil
 }
 
 // InputError is data that scikit-learn would raise an error about; Kind is the Python exception.
@@ -61,22 +60,6 @@ func valueError(format string, args ...any) error {
 // plan and says which registers hold its output.
 type transformer interface {
 	compile(b *builder, in []int) (out []int, err error)
-}
-
-// predictor is a final estimator.
-type predictor interface {
-	// compile adds the operation that scores a row from the registers in.
-	compile(b *builder, in []int, proba bool) (scorer, error)
-	// result makes an empty result for n rows.
-	result(n int, proba bool) *frame.Result
-}
-
-// prober is a predictor with predict_proba.
-type prober interface{ prober() }
-
-// scorer writes the prediction of one row into a result.
-type scorer interface {
-	score(r *registers, row int, out *frame.Result) error
 }
 
 // op computes registers from registers.
@@ -96,9 +79,26 @@ type registers struct {
 type builder struct {
 	ops    []op
 	texts  []bool   // whether a register may hold text
-	names  []string // names of the input columns; empty names for arrays
+	names  []string // of the columns of a DataFrame; empty ones for arrays
 	inputs int
+	// vector tells that the input is a one-dimensional array.
+	vector bool
+	// checked are the matrices that were found finite already.
+	checked map[checkedMatrix]bool
 }
+
+type checkedMatrix struct {
+	first, n int
+	allowNaN bool
+}
+
+// do adds an operation.
+func (b *builder) do(o opFunc) { b.ops = append(b.ops, o) }
+
+// opFunc is an operation made of a function. It keeps no state: many goroutines run it.
+type opFunc func(r *registers) error
+
+func (f opFunc) run(r *registers) error { return f(r) }
 
 // add makes n number registers that stand side by side.
 func (b *builder) add(n int) []int {
@@ -106,6 +106,7 @@ func (b *builder) add(n int) []int {
 	for i := range out {
 		out[i] = len(b.texts)
 		b.texts = append(b.texts, false)
+		b.names = append(b.names, "")
 	}
 	return out
 }
@@ -123,24 +124,38 @@ func (b *builder) numbers(in []int) []int {
 // matrix gives the registers as numbers side by side, checked to be finite (or only not infinite when
 // allowNaN is set), as scikit-learn's check_array does.
 func (b *builder) matrix(in []int, want int, name string, allowNaN bool) (int, error) {
+	first, err := b.loose(in, want, name)
+	if err != nil {
+		return 0, err
+	}
+	strict, loose := checkedMatrix{first, want, false}, checkedMatrix{first, want, true}
+	if want > 0 && !b.checked[strict] && (!allowNaN || !b.checked[loose]) {
+		b.ops = append(b.ops, &finite{first, want, name, allowNaN})
+		if b.checked == nil {
+			b.checked = map[checkedMatrix]bool{}
+		}
+		b.checked[checkedMatrix{first, want, allowNaN}] = true
+	}
+	return first, nil
+}
+
+// loose gives the registers as numbers side by side, whatever they are.
+func (b *builder) loose(in []int, want int, name string) (int, error) {
+	if b.vector {
+		return 0, oneDimensional()
+	}
 	if len(in) != want {
 		return 0, valueError("X has %d features, but %s is expecting %d features as input.", len(in), name, want)
 	}
-	in = b.numbers(in)
-	first := 0
-	if len(in) > 0 {
-		first = in[0]
+	if in = b.side(b.numbers(in)); len(in) == 0 {
+		return 0, nil
 	}
-	for k, i := range in {
-		if i != first+k {
-			out := b.add(len(in))
-			b.ops = append(b.ops, &gather{in, out[0]})
-			first = out[0]
-			break
-		}
-	}
-	b.ops = append(b.ops, &finite{first, want, name, allowNaN})
-	return first, nil
+	return in[0], nil
+}
+
+// oneDimensional is what scikit-learn says to a list of scalars.
+func oneDimensional() error {
+	return valueError("Expected 2D array, got 1D array instead.\nReshape your data either using array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a single sample.")
 }
 
 type parse struct {
@@ -205,13 +220,12 @@ func (f *finite) run(r *registers) error {
 type plan struct {
 	shape  []column
 	names  bool
+	vector bool
 	ops    []op
-	final  scorer
+	out    *output
 	size   int
 	texts  bool
-	proba  bool
 	pool   sync.Pool
-	inputs int
 }
 
 // column is what a plan depends on of an input column.
@@ -223,7 +237,7 @@ type column struct {
 func isText(c *frame.Column) bool { return c.Kind == frame.String || c.Kind == frame.Object }
 
 func (p *plan) fits(f *frame.Frame) bool {
-	if len(p.shape) != len(f.Columns) || p.names == f.Array {
+	if len(p.shape) != len(f.Columns) || p.names == f.Array || p.vector != isVector(f) {
 		return false
 	}
 	for i := range f.Columns {
@@ -233,6 +247,9 @@ func (p *plan) fits(f *frame.Frame) bool {
 	}
 	return true
 }
+
+// isVector tells whether a model sees a one-dimensional numpy array.
+func isVector(f *frame.Frame) bool { return f.Array && f.Vector() }
 
 // Predict scores the rows of a table. Errors are *InputError.
 func (m *Model) Predict(f *frame.Frame) (*frame.Result, error) {
@@ -247,12 +264,12 @@ func (m *Model) Predict(f *frame.Frame) (*frame.Result, error) {
 	if f.Rows == 0 {
 		return nil, valueError("Found array with 0 sample(s) (shape=(0, %d)) while a minimum of 1 is required by %s.", len(f.Columns), m.Class)
 	}
-	return p.run(f, m.final)
+	return p.run(f)
 }
 
 func (m *Model) compile(f *frame.Frame) (*plan, error) {
-	b := &builder{inputs: len(f.Columns)}
-	p := &plan{names: !f.Array, proba: m.fn == "predict_proba", inputs: len(f.Columns)}
+	b := &builder{inputs: len(f.Columns), vector: isVector(f)}
+	p := &plan{names: !f.Array, vector: b.vector}
 	in := make([]int, len(f.Columns))
 	for i := range f.Columns {
 		c := &f.Columns[i]
@@ -265,15 +282,14 @@ func (m *Model) compile(f *frame.Frame) (*plan, error) {
 		b.texts = append(b.texts, isText(c))
 		in[i] = i
 	}
-	out := in
 	var err error
-	if m.root != nil {
-		if out, err = m.root.compile(b, in); err != nil {
-			return nil, err
-		}
-	}
-	if p.final, err = m.final.compile(b, out, p.proba); err != nil {
+	if p.out, err = m.root.compile(b, in, m.fn); err != nil {
 		return nil, err
+	}
+	for _, reg := range p.out.regs {
+		if b.texts[reg] {
+			return nil, valueError("%s gives text, which is not answered without Python", m.Class)
+		}
 	}
 	p.ops, p.size = b.ops, len(b.texts)
 	p.texts = slices.Contains(b.texts, true)
@@ -287,10 +303,10 @@ func (m *Model) compile(f *frame.Frame) (*plan, error) {
 	return p, nil
 }
 
-func (p *plan) run(f *frame.Frame, final predictor) (*frame.Result, error) {
+func (p *plan) run(f *frame.Frame) (*frame.Result, error) {
 	r := p.pool.Get().(*registers)
 	defer p.pool.Put(r)
-	out := final.result(f.Rows, p.proba)
+	out := p.out.result(f.Rows)
 	for row := range f.Rows {
 		for i := range f.Columns {
 			if err := r.load(&f.Columns[i], i, row); err != nil {
@@ -302,9 +318,7 @@ func (p *plan) run(f *frame.Frame, final predictor) (*frame.Result, error) {
 				return nil, err
 			}
 		}
-		if err := p.final.score(r, row, out); err != nil {
-			return nil, err
-		}
+		p.out.put(r, row, out)
 	}
 	return out, nil
 }

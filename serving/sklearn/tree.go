@@ -2,10 +2,8 @@ package sklearn
 
 import (
 	"math"
-	"strconv"
 	"strings"
 
-	"github.com/prinzbox/prinzbox/serving/frame"
 	"github.com/prinzbox/prinzbox/serving/pyobj"
 )
 
@@ -17,28 +15,32 @@ type node struct {
 	missingLeft bool
 }
 
-// forest is a set of trees over the same features. Leaves hold width values each.
+// forest is a set of trees over the same features. Leaves hold width values for each of the outputs.
 type forest struct {
-	name     string
-	names    []string
-	features int
-	width    int
-	nodes    []node
-	roots    []int32
-	values   []float64
-	allowNaN bool
+	in      *features
+	width   int
+	outputs int
+	nodes   []node
+	roots   []int32
+	values  []float64
+	// samples are the numbers of training rows of each leaf and depths the nodes above it, by the leaf's
+	// place among all; only for isolation forests.
+	samples []float64
+	depths  []float64
 }
 
-// add reads the Tree of a fitted decision tree. Links must point forward, so that every walk ends.
-func (f *forest) add(e *estimator) {
+// add reads the Tree of a fitted decision tree. Links must point forward, so that every walk ends. places,
+// when not nil, are the columns that the tree sees.
+func (f *forest) add(e *estimator, columns []int) {
 	v, _ := e.get("tree_")
 	t, ok := v.(*pyobj.Object)
 	if !ok || t.Class.Name != "Tree" || len(t.Args) != 3 {
 		e.fail("attribute tree_ is not understood: the tree is not fitted")
 		return
 	}
-	if n, ok := pyobj.Int(t.Args[2]); !ok || n != 1 {
-		e.fail("trees of several outputs are not supported")
+	outputs, ok := pyobj.Int(t.Args[2])
+	if !ok || outputs < 1 || outputs > maxFeatures {
+		e.fail("attribute tree_ is not understood")
 		return
 	}
 	inner := &estimator{name: e.name, obj: t}
@@ -46,15 +48,15 @@ func (f *forest) add(e *estimator) {
 	nodes, ok1 := nodesValue.(*pyobj.Array)
 	valuesValue, _ := inner.get("values")
 	values, ok2 := valuesValue.(*pyobj.Array)
-	if !ok1 || !ok2 || len(nodes.Shape) != 1 || len(values.Shape) != 3 || values.Shape[0] != nodes.Shape[0] || values.Shape[1] != 1 || nodes.Shape[0] == 0 {
+	if !ok1 || !ok2 || len(nodes.Shape) != 1 || len(values.Shape) != 3 || values.Shape[0] != nodes.Shape[0] || values.Shape[1] != outputs || nodes.Shape[0] == 0 {
 		e.fail("attribute tree_ is not understood")
 		return
 	}
 	n, width := nodes.Shape[0], values.Shape[2]
 	if f.width == 0 {
-		f.width = width
+		f.width, f.outputs = width, outputs
 	}
-	if width != f.width || width == 0 {
+	if width != f.width || width == 0 || outputs != f.outputs {
 		e.fail("the trees differ in their number of outputs")
 		return
 	}
@@ -66,11 +68,12 @@ func (f *forest) add(e *estimator) {
 		return m
 	}
 	left, right, feature, threshold := member("left_child"), member("right_child"), member("feature"), member("threshold")
+	samples := member("n_node_samples")
 	var missing []float64
 	if nodes.HasMember("missing_go_to_left") {
 		missing = member("missing_go_to_left")
 	} else {
-		f.allowNaN = false
+		f.in.allowNaN = false
 	}
 	leaves, err := values.Floats()
 	if err != nil {
@@ -80,31 +83,44 @@ func (f *forest) add(e *estimator) {
 		e.err = inner.err
 		return
 	}
-	base := len(f.nodes)
-	if base+n > math.MaxInt32 || len(f.values)+n*width > math.MaxInt32 {
+	base, size := len(f.nodes), width*outputs
+	if base+n > math.MaxInt32 || len(f.values)+n*size > math.MaxInt32 {
 		e.fail("the trees have too many nodes")
 		return
 	}
+	seen := f.in.width
+	if columns != nil {
+		seen = len(columns)
+	}
+	depth := make([]float64, n)
 	f.roots = append(f.roots, int32(base))
 	for i := range n {
 		if left[i] < 0 { // a leaf
 			f.nodes = append(f.nodes, node{feature: -1, left: int32(len(f.values))})
-			f.values = append(f.values, leaves[i*width:(i+1)*width]...)
+			f.values = append(f.values, leaves[i*size:(i+1)*size]...)
+			f.samples = append(f.samples, samples[i])
+			f.depths = append(f.depths, depth[i])
 			continue
 		}
-		if !(left[i] > float64(i) && right[i] > float64(i) && left[i] < float64(n) && right[i] < float64(n) && feature[i] >= 0 && feature[i] < float64(f.features)) {
+		if !(left[i] > float64(i) && right[i] > float64(i) && left[i] < float64(n) && right[i] < float64(n) && feature[i] >= 0 && feature[i] < float64(seen)) {
 			e.fail("node %d of a tree points outside it", i)
 			return
 		}
+		column := int32(feature[i])
+		if columns != nil {
+			column = int32(columns[column])
+		}
+		depth[int(left[i])], depth[int(right[i])] = depth[i]+1, depth[i]+1
 		f.nodes = append(f.nodes, node{
-			threshold: threshold[i], feature: int32(feature[i]), left: int32(base) + int32(left[i]), right: int32(base) + int32(right[i]),
+			threshold: threshold[i], feature: column, left: int32(base) + int32(left[i]), right: int32(base) + int32(right[i]),
 			missingLeft: missing != nil && missing[i] != 0,
 		})
 	}
 }
 
-// leaf walks one tree; x holds float32 values, as scikit-learn casts its input.
-func (f *forest) leaf(root int32, x []float64) []float64 {
+// walk goes down one tree and returns the place of the leaf's values; x holds float32 values, as
+// scikit-learn casts its input.
+func (f *forest) walk(root int32, x []float64) int32 {
 	n := &f.nodes[root]
 	for n.feature >= 0 {
 		v := x[n.feature]
@@ -114,7 +130,12 @@ func (f *forest) leaf(root int32, x []float64) []float64 {
 			n = &f.nodes[n.right]
 		}
 	}
-	return f.values[n.left : int(n.left)+f.width]
+	return n.left
+}
+
+func (f *forest) leaf(root int32, x []float64) []float64 {
+	at := f.walk(root, x)
+	return f.values[at : int(at)+f.width*f.outputs]
 }
 
 // single rounds a row to float32.
@@ -131,39 +152,44 @@ func (s *single) run(r *registers) error {
 	return nil
 }
 
+// input checks the input and rounds it as trees see it.
 func (f *forest) input(b *builder, in []int) (int, error) {
-	if err := b.checkNames(f.names, in); err != nil {
-		return 0, err
-	}
-	first, err := b.matrix(in, f.features, f.name, f.allowNaN)
-	if err != nil || f.features == 0 {
+	first, err := f.in.of(b, in)
+	if err != nil || f.in.width == 0 {
 		return first, err
 	}
-	out := b.add(f.features)
-	b.ops = append(b.ops, &single{first, out[0], f.features})
+	out := b.add(f.in.width)
+	b.ops = append(b.ops, &single{first, out[0], f.in.width})
 	return out[0], nil
+}
+
+func newForest(e *estimator) *forest {
+	f := &forest{in: &features{name: e.name, names: e.strings("feature_names_in_"), allowNaN: true}}
+	f.in.width = e.features(-1)
+	if f.in.width < 0 {
+		for _, attr := range []string{"n_features_", "_n_features"} {
+			if e.has(attr) {
+				f.in.width = e.integer(attr, -1)
+			}
+		}
+	}
+	if f.in.width < 0 || f.in.width > maxFeatures {
+		e.missing("n_features_in_")
+	}
+	return f
 }
 
 // readForest reads the trees of a tree, forest or boosting estimator in order; boosting gives the number
 // of trees a round.
 func readForest(e *estimator) (f *forest, perRound int) {
-	f = &forest{name: e.name, names: e.strings("feature_names_in_"), allowNaN: true}
-	f.features = e.features(-1)
-	if f.features < 0 {
-		for _, attr := range []string{"n_features_", "_n_features"} {
-			if e.has(attr) {
-				f.features = int(e.number(attr))
-			}
-		}
-	}
-	if f.features < 0 || f.features > maxFeatures {
-		e.missing("n_features_in_")
+	f = newForest(e)
+	if e.err != nil {
 		return f, 1
 	}
-	switch {
-	case strings.HasPrefix(e.name, "DecisionTree"), strings.HasPrefix(e.name, "ExtraTree") && !strings.HasPrefix(e.name, "ExtraTrees"):
-		f.allowNaN = takesNaN(e)
-		f.add(e)
+	switch e.name {
+	case "DecisionTreeRegressor", "DecisionTreeClassifier", "ExtraTreeRegressor", "ExtraTreeClassifier":
+		f.in.allowNaN = takesNaN(e)
+		f.add(e, nil)
 		return f, 1
 	}
 	v, ok := e.get("estimators_")
@@ -181,28 +207,36 @@ func readForest(e *estimator) (f *forest, perRound int) {
 		return f, perRound
 	}
 	for _, tree := range trees {
-		te, err := newEstimator(tree)
-		if err != nil {
-			e.err = err
-			return f, perRound
-		}
-		switch te.name {
-		case "DecisionTreeRegressor", "DecisionTreeClassifier", "ExtraTreeRegressor", "ExtraTreeClassifier":
-		default:
-			e.fail("estimators_ holds a %s", te.obj.Class)
-			return f, perRound
-		}
-		f.allowNaN = f.allowNaN && takesNaN(te)
-		f.add(te)
-		if te.err != nil {
-			e.err = te.err
+		f.addTree(e, tree, nil)
+		if e.err != nil {
 			return f, perRound
 		}
 	}
 	if strings.HasPrefix(e.name, "GradientBoosting") {
-		f.allowNaN = false
+		f.in.allowNaN = false
 	}
 	return f, perRound
+}
+
+// addTree reads one tree estimator of an ensemble.
+func (f *forest) addTree(e *estimator, tree pyobj.Value, columns []int) {
+	te, err := newEstimator(tree)
+	if err != nil {
+		e.err = err
+		return
+	}
+	switch te.name {
+	case "DecisionTreeRegressor", "DecisionTreeClassifier", "ExtraTreeRegressor", "ExtraTreeClassifier":
+	default:
+		e.fail("estimators_ holds a %s", te.obj.Class)
+		return
+	}
+	if te.version == 0 {
+		te.version = e.version
+	}
+	f.in.allowNaN = f.in.allowNaN && takesNaN(te)
+	f.add(te, columns)
+	e.err = te.err
 }
 
 // takesNaN tells whether a tree accepts missing values in predict: from scikit-learn 1.3 on for the best
@@ -219,154 +253,120 @@ func takesNaN(e *estimator) bool {
 	case "best":
 		return true // releases before 1.3 have no missing_go_to_left, which forest.add looks at
 	case "random":
-		version, _ := e.get("_sklearn_version")
-		text, _ := version.(string)
-		major, rest, _ := strings.Cut(text, ".")
-		minor, _, _ := strings.Cut(rest, ".")
-		m, err := strconv.Atoi(minor)
-		return major == "1" && err == nil && m >= 6
+		return e.version != 0 && !e.old(6)
 	}
 	return false
 }
 
-// boost is gradient boosting's start and step.
-type boost struct {
-	rate  float64
-	start []float64
-}
-
-func readBoost(e *estimator, outputs int) *boost {
-	b := &boost{rate: e.number("learning_rate"), start: make([]float64, outputs)}
-	v, _ := e.get("init_")
-	init, err := newEstimator(v)
-	if err != nil {
-		e.fail("option init=%s is not supported", describe(v))
-		return b
-	}
-	switch init.name {
-	case "DummyRegressor":
-		b.start[0] = init.number("constant_")
-	case "DummyClassifier":
-		init.only("strategy", "prior")
-		prior, _ := init.array("class_prior_")
-		if init.err != nil {
-			break
-		}
-		const eps = 1.1920928955078125e-07 // of float32, as scikit-learn clips
-		for i, p := range prior {
-			prior[i] = math.Min(math.Max(p, eps), 1-eps)
-		}
-		switch {
-		case outputs == 1 && len(prior) == 2:
-			b.start[0] = math.Log(prior[1] / (1 - prior[1]))
-		case outputs > 1 && len(prior) == outputs:
-			for i, p := range prior {
-				b.start[i] = math.Log(p)
-			}
-		default:
-			init.fail("class_prior_ has %d values for %d trees a round", len(prior), outputs)
-		}
-	default:
-		e.fail("option init=%s is not supported", init.obj.Class)
-	}
-	if e.err == nil {
-		e.err = init.err
-	}
-	return b
-}
-
-// raw adds the rounds up into out.
-func (b *boost) raw(f *forest, x, out []float64) {
-	copy(out, b.start)
-	for i, root := range f.roots {
-		out[i%len(out)] += b.rate * f.leaf(root, x)[0]
-	}
-}
-
-type treeRegressor struct {
-	*forest
-	boost *boost
-}
-
-func loadTreeRegressor(_ *loader, e *estimator, _ int) (predictor, error) {
-	f, perRound := readForest(e)
-	m := &treeRegressor{forest: f}
+func loadTreeRegressor(_ *loader, e *estimator, _ int) (*model, error) {
+	f, _ := readForest(e)
 	if e.err == nil && f.width != 1 {
-		e.fail("trees of several outputs are not supported")
+		e.fail("the trees have %d values for each output", f.width)
 	}
-	if e.name == "GradientBoostingRegressor" {
-		e.option("loss", "squared_error", "ls", "absolute_error", "lad", "huber", "quantile")
-		if perRound != 1 {
-			e.fail("estimators_ has %d trees a round", perRound)
-		}
-		m.boost = readBoost(e, 1)
-	}
+	m := regressor(e, f.mean)
+	m.matrix = f.outputs > 1
 	return m, e.err
 }
 
-func (m *treeRegressor) result(n int, _ bool) *frame.Result {
-	return &frame.Result{Kind: frame.Float, Floats: make([]float64, n)}
-}
-
-func (m *treeRegressor) compile(b *builder, in []int, _ bool) (scorer, error) {
-	first, err := m.input(b, in)
-	return &treeScorer{m, first}, err
-}
-
-type treeScorer struct {
-	*treeRegressor
-	in int
-}
-
-func (s *treeScorer) score(r *registers, row int, out *frame.Result) error {
-	x := r.num[s.in : s.in+s.features]
-	if s.boost != nil {
-		s.boost.raw(s.forest, x, out.Floats[row:row+1])
-		return nil
+// mean gives the mean of the leaves' values over all trees.
+func (f *forest) mean(b *builder, in []int) ([]int, error) {
+	first, err := f.input(b, in)
+	if err != nil {
+		return nil, err
 	}
-	sum := 0.0
-	for _, root := range s.roots {
-		sum += s.leaf(root, x)[0]
-	}
-	out.Floats[row] = sum / float64(len(s.roots))
-	return nil
-}
-
-type treeClassifier struct {
-	*forest
-	labels *labels
-	boost  *boost
-}
-
-func (*treeClassifier) prober() {}
-
-func loadTreeClassifier(_ *loader, e *estimator, _ int) (predictor, error) {
-	m := &treeClassifier{labels: readLabels(e, "classes_")}
-	if e.err != nil {
-		return nil, e.err
-	}
-	f, perRound := readForest(e)
-	m.forest = f
-	if e.err != nil {
-		return nil, e.err
-	}
-	n := m.labels.len()
-	if e.name == "GradientBoostingClassifier" {
-		e.option("loss", "log_loss", "deviance")
-		if f.width != 1 || (perRound != n && (n != 2 || perRound != 1)) {
-			e.fail("estimators_ has %d trees a round for %d classes", perRound, n)
-			return nil, e.err
+	size := f.width * f.outputs
+	out := b.add(size)
+	b.do(func(r *registers) error {
+		x := r.num[first : first+f.in.width]
+		if size == 1 {
+			sum := 0.0
+			for _, root := range f.roots {
+				sum += f.values[f.walk(root, x)]
+			}
+			r.num[out[0]] = sum / float64(len(f.roots))
+			return nil
 		}
-		m.boost = readBoost(e, perRound)
-		return m, e.err
-	}
-	if f.width != n {
-		e.fail("the trees have %d outputs for %d classes", f.width, n)
+		p := r.num[out[0] : out[0]+size]
+		clear(p)
+		for _, root := range f.roots {
+			for k, v := range f.leaf(root, x) {
+				p[k] += v
+			}
+		}
+		for k := range p {
+			p[k] /= float64(len(f.roots))
+		}
+		return nil
+	})
+	return out, nil
+}
+
+func loadTreeClassifier(_ *loader, e *estimator, _ int) (*model, error) {
+	f, _ := readForest(e)
+	if e.err != nil {
 		return nil, e.err
 	}
-	// Releases before 1.3 keep weighted counts in the leaves.
-	for i := 0; i < len(f.values); i += n {
-		leaf, sum := f.values[i:i+n], 0.0
+	m := classifier(e, nil)
+	if f.outputs == 1 {
+		m.classes = readLabels(e, "classes_")
+		m.outputs = nil
+		if e.err == nil && f.width != m.classes.len() {
+			e.fail("the trees have %d values for %d classes", f.width, m.classes.len())
+		}
+	} else {
+		list := e.list("classes_")
+		if e.err == nil && len(list) != f.outputs {
+			e.fail("classes_ has %d lists for %d outputs", len(list), f.outputs)
+		}
+		for _, v := range list {
+			m.outputs = append(m.outputs, labelsOf(e, "classes_", v))
+		}
+		if e.err == nil {
+			checkOutputs(e, m.outputs)
+		}
+		for _, l := range m.outputs {
+			if e.err == nil && l.len() > f.width {
+				e.fail("the trees have %d values for %d classes", f.width, l.len())
+			}
+		}
+		m.matrix = true
+	}
+	if e.err != nil {
+		return nil, e.err
+	}
+	f.normalize()
+	if m.outputs == nil {
+		m.fns[predictProba] = f.mean
+		m.mostOf(predictProba)
+		return m, nil
+	}
+	m.fns[predict] = func(b *builder, in []int) ([]int, error) {
+		p, err := f.mean(b, in)
+		if err != nil {
+			return nil, err
+		}
+		var out []int
+		for k, l := range m.outputs {
+			out = append(out, b.argMax(p[k*f.width:k*f.width+l.len()])...)
+		}
+		return out, nil
+	}
+	return m, nil
+}
+
+// checkOutputs refuses classes of several outputs that are not of one type: numpy would convert them.
+func checkOutputs(e *estimator, outputs []*labels) {
+	for _, l := range outputs {
+		if l.kind != outputs[0].kind {
+			e.fail("outputs with classes of different types are not supported")
+		}
+	}
+}
+
+// normalize makes fractions of leaves: releases before 1.3 keep weighted counts in them.
+func (f *forest) normalize() {
+	for i := 0; i < len(f.values); i += f.width {
+		leaf, sum := f.values[i:i+f.width], 0.0
 		for _, v := range leaf {
 			sum += v
 		}
@@ -376,66 +376,4 @@ func loadTreeClassifier(_ *loader, e *estimator, _ int) (predictor, error) {
 			}
 		}
 	}
-	return m, nil
-}
-
-func (m *treeClassifier) result(n int, proba bool) *frame.Result {
-	if proba {
-		return m.labels.proba(n)
-	}
-	return m.labels.result(n)
-}
-
-func (m *treeClassifier) compile(b *builder, in []int, proba bool) (scorer, error) {
-	first, err := m.input(b, in)
-	if err != nil {
-		return nil, err
-	}
-	n := m.labels.len()
-	return &treeClassScorer{m, first, b.add(n)[0], proba}, nil
-}
-
-type treeClassScorer struct {
-	*treeClassifier
-	in, scratch int
-	proba       bool
-}
-
-func (s *treeClassScorer) score(r *registers, row int, out *frame.Result) error {
-	x := r.num[s.in : s.in+s.features]
-	n := s.labels.len()
-	p := r.num[s.scratch : s.scratch+n]
-	if s.proba {
-		p = out.Floats[row*n : (row+1)*n]
-	}
-	switch {
-	case s.boost == nil:
-		clear(p)
-		for _, root := range s.roots {
-			for k, v := range s.leaf(root, x) {
-				p[k] += v
-			}
-		}
-		for k := range p {
-			p[k] /= float64(len(s.roots))
-		}
-	case len(s.boost.start) == 1:
-		s.boost.raw(s.forest, x, p[1:])
-		p[1] = expit(p[1])
-		p[0] = 1 - p[1]
-	default:
-		s.boost.raw(s.forest, x, p)
-		softMax(p)
-	}
-	if s.proba {
-		return nil
-	}
-	best := 0
-	for k, v := range p {
-		if v > p[best] {
-			best = k
-		}
-	}
-	s.labels.put(out, row, best)
-	return nil
 }

@@ -180,10 +180,6 @@ models = {
 
 # Models that must be refused at load, with a word that the reason must hold.
 refused = {
-    "refuse_indicator": (lambda: Pipeline([("i", SimpleImputer(add_indicator=True)), ("m", Ridge())]), gaps, yg, "add_indicator"),
-    "refuse_function": (lambda: Pipeline([("f", FunctionTransformer(np.log1p)), ("m", Ridge())]), grid.abs(), yg, "func"),
-    "refuse_weights": (lambda: Pipeline([("c", ColumnTransformer([("s", StandardScaler(), ["a"])], transformer_weights={"s": 2.0})), ("m", Ridge())]), grid, yg, "transformer_weights"),
-    "refuse_infrequent": (lambda: Pipeline([("o", OneHotEncoder(min_frequency=30, handle_unknown="ignore")), ("m", Ridge())]), pay[["age"]], yp, "min_frequency"),
     "refuse_no_predict": (lambda: StandardScaler(), grid, yg, "predict"),
 }
 
