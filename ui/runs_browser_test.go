@@ -199,6 +199,41 @@ func TestRunInBrowser(t *testing.T) {
 	})
 }
 
+func TestCompareInBrowser(t *testing.T) {
+	h, experiment, _ := wine(t)
+	var ids []string
+	for i := range 20 {
+		ids = append(ids, training(h, experiment, fmt.Sprintf("boosted-%d", i), i, registry.RunFinished))
+	}
+	b := openBrowser(t)
+	b.open(h.server.URL + compareURL(ids, ""))
+	b.text(`document.getElementById("charts").scrollIntoView()`)
+	b.until(`document.querySelectorAll("[data-chart] polyline").length === 20`)
+	b.text(`(() => { const s = document.querySelector("[name=metric]"); s.value = "val_loss"; s.dispatchEvent(new Event("input", { bubbles: true })); })()`)
+	b.until(`location.search.includes("metric=val_loss") && document.querySelector('[data-chart][data-key="val_loss"] polyline')`)
+	// Dragging along an axis keeps the runs that pass there, and leads to their comparison.
+	b.text(`document.querySelector("[data-parallel]").scrollIntoView({ block: "center" })`)
+	b.text(`(() => {
+		const axis = document.querySelectorAll("[data-parallel] line.axis")[0];
+		const box = axis.getBoundingClientRect();
+		const at = (type, y) => new PointerEvent(type, { clientX: box.left, clientY: y, bubbles: true, cancelable: true, pointerType: "mouse" });
+		axis.dispatchEvent(at("pointerdown", box.top - 5));
+		axis.dispatchEvent(at("pointermove", box.top + box.height / 2));
+		axis.dispatchEvent(at("pointerup", box.top + box.height / 2));
+	})()`)
+	b.until(`document.querySelectorAll(".thread.off").length === 10`)
+	b.click("[data-brushed] a")
+	b.until(`document.querySelector("h1").textContent.includes("10 runs compared") && document.readyState === "complete"`)
+	for _, width := range []int64{1280, 360} {
+		b.size(width, 800)
+		b.open(h.server.URL + compareURL(ids[:3], ""))
+		if over := b.text("document.documentElement.scrollWidth - innerWidth"); !strings.HasPrefix(over, "-") && over != "0" {
+			t.Errorf("at %d: %s pixels too wide", width, over)
+		}
+	}
+	b.noErrors("compare")
+}
+
 // drag moves the pressed mouse from one place to another.
 func (b *browser) drag(x0, x1, y float64) {
 	b.t.Helper()
@@ -268,5 +303,14 @@ func TestRunScreenshots(t *testing.T) {
 		{"run-html", page + "?file=report.html", nil},
 		{"run-picture", page + "?path=plots&file=plots/residuals.png", nil},
 		{"chart", page + "/chart?key=loss", nil},
+		{"compare", compareURL(ids[:4], "&smooth=0.6"), func() {
+			b.text(`document.querySelector("[data-canvas]").focus()`)
+			b.keys(kb.ArrowRight + kb.ArrowDown)
+			b.until(`document.querySelector(".read-off")`)
+		}},
+		{"compare-many", compareURL(ids, "&flip=1"), func() {
+			b.text(`document.getElementById("charts").scrollIntoView()`)
+			b.until(`document.querySelectorAll("[data-chart] polyline").length === 12`)
+		}},
 	})
 }

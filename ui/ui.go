@@ -60,6 +60,7 @@ func New(cfg Config) *UI {
 		"GET /runs/{id}":                             u.run,
 		"POST /runs/{id}":                            u.changeRun,
 		"GET /runs/{id}/chart":                       u.runChart,
+		"GET /compare":                               u.compare,
 		"GET /models":                                u.models,
 		"GET /models/{name}":                         u.model,
 		"GET /models/{name}/versions/{version}":      u.version,
