@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,6 +37,8 @@ type server struct {
 	endpoint, host string
 	http           *http.Client
 	buckets        atomic.Int64
+	pages          sync.Once
+	pagesName      string
 }
 
 func startServer(t *testing.T) *server {

@@ -3,6 +3,7 @@ package s3_test
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,10 +58,14 @@ func readScript(file string) ([]scriptCase, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseScript(file, string(text))
+}
+
+func parseScript(file, text string) ([]scriptCase, error) {
 	var cases []scriptCase
 	var step *scriptStep
 	bodyLines := 0
-	for i, line := range strings.Split(strings.TrimRight(string(text), "\n"), "\n") {
+	for i, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
 		bad := func(why string) error { return fmt.Errorf("%s:%d: %s: %s", file, i+1, why, line) }
 		switch {
 		case strings.HasPrefix(line, "## "):
@@ -144,6 +149,18 @@ func (r *scriptRun) fill(s string) string {
 		}
 		return value
 	})
+}
+
+// script runs the steps of a text.
+func (r *scriptRun) script(text string) {
+	r.t.Helper()
+	cases, err := parseScript("here", "## here\n"+text)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, s := range cases[0].steps {
+		r.step(s)
+	}
 }
 
 func (r *scriptRun) step(s scriptStep) {
@@ -268,7 +285,7 @@ func elements(document []byte, path string) []string {
 	for {
 		token, err := d.Token()
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				return append(out, "not XML: "+err.Error())
 			}
 			return out
