@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net"
+	"strings"
 	"time"
-
-	"github.com/johannesboyne/gofakes3"
 )
 
 // BucketInfo describes a bucket.
@@ -15,10 +15,21 @@ type BucketInfo struct {
 	Created time.Time
 }
 
+// validBucketName knows S3's rules for general purpose buckets.
+func validBucketName(name string) bool {
+	edge := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
+	if len(name) < 3 || len(name) > 63 || !edge(name[0]) || !edge(name[len(name)-1]) || strings.Contains(name, "..") || net.ParseIP(name) != nil {
+		return false
+	}
+	return strings.IndexFunc(name, func(r rune) bool {
+		return r > 'z' || !edge(byte(r)) && r != '.' && r != '-'
+	}) < 0
+}
+
 // CreateBucket makes an empty bucket. One that exists is BucketAlreadyOwnedByYou, unless existsOK is set. A name that S3
 // does not allow is InvalidBucketName.
 func (s *Store) CreateBucket(ctx context.Context, name string, existsOK bool) error {
-	if err := gofakes3.ValidateBucketName(name); err != nil {
+	if !validBucketName(name) {
 		return &Error{codeInvalidBucketName, "The bucket name " + name + " is not valid: use 3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit."}
 	}
 	if existsOK { // mostly it does: no write needed

@@ -174,13 +174,14 @@ func (s *Store) chooseParts(have, named []PartInfo) ([]PartInfo, error) {
 	for _, p := range have {
 		byNumber[p.Number] = p
 	}
-	if !slices.IsSortedFunc(named, func(a, b PartInfo) int { return a.Number - b.Number }) {
-		return nil, &Error{codeInvalidPartOrder, "The list of parts was not in ascending order of part numbers."}
+	for i := 1; i < len(named); i++ {
+		if named[i-1].Number >= named[i].Number {
+			return nil, &Error{codeInvalidPartOrder, "The list of parts was not in ascending order of part numbers."}
+		}
 	}
 	parts := make([]PartInfo, len(named))
 	for i, n := range named {
 		p, ok := byNumber[n.Number]
-		delete(byNumber, n.Number) // a part cannot be named twice
 		if !ok || strings.Trim(n.ETag, `"`) != p.ETag || (n.Checksum != "" && p.Checksum != "" && n.Checksum != p.Checksum) {
 			return nil, &Error{codeInvalidPart, fmt.Sprintf("Part %d was not uploaded, or its ETag or checksum is another.", n.Number)}
 		}

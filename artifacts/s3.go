@@ -169,7 +169,9 @@ func (c *call) serve() error {
 	if err := c.openBody(c.id, op); err != nil {
 		return err
 	}
-	c.takeConditions()
+	if err := c.takeConditions(); err != nil {
+		return err
+	}
 	if op.serve != nil {
 		return op.serve(c)
 	}

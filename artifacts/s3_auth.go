@@ -3,6 +3,7 @@ package artifacts
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,11 @@ func authenticate(r *http.Request, query url.Values, hostBucket string, keys fun
 	case authorization == "" && !query.Has("X-Amz-Signature") && !query.Has("X-Amz-Algorithm") && !query.Has("X-Amz-Credential"):
 		return identity{}, nil
 	}
+	if authorization == "" {
+		if err := checkPresigned(query); err != nil {
+			return identity{}, err
+		}
+	}
 	id := identity{version: 4}
 	code := signature.V4SignVerifyWithLookup(r, func(accessKey string) (string, bool) {
 		secret, ok := keys(accessKey)
@@ -43,7 +49,7 @@ func authenticate(r *http.Request, query url.Values, hostBucket string, keys fun
 		return secret, ok
 	})
 	if code != signature.ErrNone {
-		return identity{}, authError(code)
+		return identity{}, authError(code, authorization == "")
 	}
 	if id.presigned = authorization == ""; id.presigned {
 		_, id.scope, _ = strings.Cut(query.Get("X-Amz-Credential"), "/")
@@ -62,11 +68,34 @@ func authenticate(r *http.Request, query url.Values, hostBucket string, keys fun
 	return id, nil
 }
 
+// checkPresigned wants all parameters of a presigned URL, and a time of life of at most a week.
+func checkPresigned(query url.Values) error {
+	for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Expires"} {
+		if query.Get(name) == "" {
+			return &Error{codeQueryParameters, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."}
+		}
+	}
+	switch n, err := strconv.Atoi(query.Get("X-Amz-Expires")); {
+	case err != nil:
+		return &Error{codeQueryParameters, "X-Amz-Expires should be a number"}
+	case n < 0:
+		return &Error{codeQueryParameters, "X-Amz-Expires must be non-negative"}
+	case n > 7*24*60*60:
+		return &Error{codeQueryParameters, "X-Amz-Expires must be less than a week (in seconds) that is 604800"}
+	}
+	return nil
+}
+
+const codeQueryParameters = "AuthorizationQueryParametersError"
+
 // authError gives the verifier's codes the spelling and status of S3's.
-func authError(code signature.ErrorCode) error {
+func authError(code signature.ErrorCode, presigned bool) error {
 	e := signature.GetAPIError(code)
 	switch e.Code {
 	case "AuthorizationQueryParameterserror", "AuthorizationParameterserror", "MissingFields":
+		if presigned {
+			return &Error{codeQueryParameters, "The authorization query parameters are malformed: " + e.Description}
+		}
 		return &Error{"AuthorizationHeaderMalformed", "The authorization header or query is malformed: " + e.Description}
 	case "UnsupportedAlgorithm":
 		return &Error{codeInvalidRequest, "The authorization mechanism is not supported: use AWS4-HMAC-SHA256."}

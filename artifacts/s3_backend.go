@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"encoding/xml"
 	"errors"
 	"io"
 	"maps"
@@ -74,7 +75,18 @@ func (c *call) ListBucket(name string, prefix *gofakes3.Prefix, page gofakes3.Li
 
 // CreateBucket implements gofakes3.Backend. As on AWS, creating one's own bucket again is fine in us-east-1 only.
 func (c *call) CreateBucket(name string) error {
-	err := c.store.CreateBucket(c.ctx, name, c.server.region == "us-east-1")
+	const limit = 64 << 10
+	body, err := io.ReadAll(io.LimitReader(c.r.Body, limit))
+	if err != nil {
+		return c.fail(err)
+	}
+	var configuration struct {
+		XMLName xml.Name `xml:"CreateBucketConfiguration"`
+	}
+	if len(body) > 0 && xml.Unmarshal(body, &configuration) != nil {
+		return c.fail(&Error{codeMalformedXML, "The XML you provided was not well-formed or did not validate against our published schema."})
+	}
+	err = c.store.CreateBucket(c.ctx, name, c.server.region == "us-east-1")
 	if acl, _ := aclOf(c.headers); err == nil && acl != "" {
 		err = c.store.SetBucketACL(c.ctx, name, acl)
 	}

@@ -15,7 +15,7 @@ type readConditions struct {
 }
 
 // takeConditions reads the conditions and the range from the headers; gofakes3 knows only some of them.
-func (c *call) takeConditions() {
+func (c *call) takeConditions() error {
 	h := c.r.Header
 	switch c.r.Method {
 	case http.MethodGet, http.MethodHead:
@@ -24,7 +24,11 @@ func (c *call) takeConditions() {
 		c.span = parseSpan(h.Get("Range"))
 	default:
 		c.write = Conditions{IfMatch: h.Get("If-Match"), IfNoneMatch: h.Get("If-None-Match")}
+		if c.write.IfNoneMatch != "" && c.write.IfNoneMatch != "*" { // S3 does not have it either
+			return &Error{codeNotImplemented, "A write with If-None-Match takes * only."}
+		}
 	}
+	return nil
 }
 
 // conditionsOf reads the conditions from headers with a prefix, as x-amz-copy-source-.
@@ -85,8 +89,8 @@ func (s *span) of(size int64) (start, length int64, err error) {
 	switch {
 	case start < 0:
 		start = max(size-s.last, 0)
-	case s.last >= 0:
-		end = min(s.last+1, size)
+	case s.last >= 0 && s.last < size:
+		end = s.last + 1
 	}
 	if start >= size {
 		return 0, 0, &Error{codeInvalidRange, fmt.Sprintf("The requested range cannot be satisfied: the object has %d bytes.", size)}

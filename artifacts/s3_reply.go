@@ -98,6 +98,9 @@ func (p *reply) decorate() {
 	p.clean()
 	p.Header().Set("X-Amz-Request-Id", p.call.requestID)
 	p.objectHeaders()
+	if c := p.call; c.r.Method == http.MethodHead && c.key == "" && c.bucket != "" {
+		p.Header().Set("X-Amz-Bucket-Region", c.server.region)
+	}
 }
 
 // clean removes headers of gofakes3's that are not true here.
