@@ -27,6 +27,38 @@ type estimator struct {
 	obj     *pyobj.Object
 	version release
 	err     error
+	budget  *budget
+}
+
+// budget is how many array elements may still be read. A file may hold one array and refer to it a
+// million times; what is read of it must stay in proportion to the file.
+type budget struct{ left int64 }
+
+// maxElements is more than the elements of any file that is let in, each read a few times.
+const maxElements = 1 << 27
+
+// spend takes elements off the budget.
+func (e *estimator) spend(n int) bool {
+	if e.budget == nil {
+		return true
+	}
+	if e.budget.left -= int64(n); e.budget.left < 0 {
+		e.fail("the model reads more than %d array elements", maxElements)
+		return false
+	}
+	return true
+}
+
+// part opens an estimator inside this one.
+func (e *estimator) part(v pyobj.Value) (*estimator, error) {
+	p, err := newEstimator(v)
+	if err != nil {
+		return nil, err
+	}
+	if p.budget = e.budget; p.version == 0 {
+		p.version = e.version
+	}
+	return p, nil
 }
 
 // release is a scikit-learn release, 1000 times the first number plus the second; 0 when it is not known.
@@ -170,6 +202,9 @@ func (e *estimator) array(attr string) ([]float64, []int) {
 		e.fail("attribute %s is %s, want an array of numbers", attr, pyobj.TypeName(v))
 		return nil, nil
 	}
+	if !e.spend(a.Len()) {
+		return nil, nil
+	}
 	f, err := a.Floats()
 	if err != nil {
 		e.fail("attribute %s: %v", attr, err)
@@ -192,7 +227,7 @@ func (e *estimator) strings(attr string) []string {
 	if !ok || v == nil {
 		return nil
 	}
-	items, err := values(v)
+	items, err := e.values(v)
 	if err != nil {
 		e.fail("attribute %s: %v", attr, err)
 		return nil
@@ -216,13 +251,10 @@ func (e *estimator) object(attr string) *estimator {
 		e.missing(attr)
 		return nil
 	}
-	part, err := newEstimator(v)
+	part, err := e.part(v)
 	if err != nil {
 		e.fail("attribute %s: %v", attr, err)
 		return nil
-	}
-	if part.version == 0 {
-		part.version = e.version
 	}
 	return part
 }
@@ -249,6 +281,7 @@ func (e *estimator) integer(attr string, byDefault int) int {
 	n, ok := pyobj.Int(v)
 	if !ok || n < 0 {
 		e.fail("attribute %s is %s, want a whole number", attr, describe(v))
+		return 0
 	}
 	return n
 }
@@ -284,7 +317,7 @@ func (e *estimator) list(attr string) []pyobj.Value {
 		e.missing(attr)
 		return nil
 	}
-	items, err := values(v)
+	items, err := e.values(v)
 	if err != nil {
 		e.fail("attribute %s: %v", attr, err)
 	}
@@ -308,13 +341,16 @@ func (e *estimator) features(fallback int) int {
 const maxFeatures = 1 << 24
 
 // values lists the items of a list, tuple or array.
-func values(v pyobj.Value) ([]pyobj.Value, error) {
+func (e *estimator) values(v pyobj.Value) ([]pyobj.Value, error) {
 	switch v := v.(type) {
 	case *pyobj.List:
 		return v.Items, nil
 	case *pyobj.Tuple:
 		return v.Items, nil
 	case *pyobj.Array:
+		if !e.spend(4 * v.Len()) { // a value takes more room than a number
+			return nil, e.err
+		}
 		return v.Values()
 	}
 	return nil, fmt.Errorf("%s, want a list", pyobj.TypeName(v))

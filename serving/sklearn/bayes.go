@@ -114,6 +114,9 @@ func countBayes(e *estimator, n int) compute {
 		if binarize = e.has("binarize"); binarize {
 			threshold = e.number("binarize")
 		}
+		if e.err != nil {
+			return nil
+		}
 		// x log p + (1-x) log(1-p), where only the first half depends on x.
 		for k := range n {
 			for i := range width {
@@ -172,7 +175,7 @@ func categoricalBayes(e *estimator, n int) compute {
 	}
 	tables, counts := make([][]float64, len(list)), make([]int, len(list))
 	for i, v := range list {
-		f, shape, err := numbersOf(v)
+		f, shape, err := e.numbersOf(v)
 		if err != nil || len(shape) != 2 || shape[0] != n {
 			e.fail("attribute feature_log_prob_ is not understood")
 			return nil

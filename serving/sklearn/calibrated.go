@@ -81,7 +81,7 @@ func loadCalibratedPart(l *loader, v pyobj.Value, classes *labels, depth int) (c
 	}
 	var curves []func(float64) float64
 	for _, v := range list {
-		c, err := newEstimator(v)
+		c, err := e.part(v)
 		if err != nil {
 			return nil, err
 		}

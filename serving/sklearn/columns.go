@@ -76,7 +76,7 @@ func loadPolynomial(_ *loader, e *estimator, _ int) (transformer, error) {
 	in := readFeatures(e, -1, false)
 	low, high := 0, 0
 	if v, ok := e.get("degree"); ok {
-		if pair, err := values(v); err == nil && len(pair) == 2 {
+		if pair, err := e.values(v); err == nil && len(pair) == 2 {
 			a, ok1 := pyobj.Int(pair[0])
 			z, ok2 := pyobj.Int(pair[1])
 			if !ok1 || !ok2 || a < 0 || z < a {
@@ -150,6 +150,11 @@ func loadPolynomial(_ *loader, e *estimator, _ int) (transformer, error) {
 func loadBins(_ *loader, e *estimator, _ int) (transformer, error) {
 	edges := e.list("bin_edges_")
 	in := readFeatures(e, len(edges), false)
+	if v, _ := e.get("dtype"); v != nil {
+		if c, ok := v.(*pyobj.Class); !ok || c.Name != "float64" {
+			e.fail("option dtype=%s is not supported (supported: float64)", describe(v))
+		}
+	}
 	encode := e.option("encode", "onehot", "onehot-dense", "ordinal")
 	old := e.old(1)
 	if e.err != nil {
@@ -159,7 +164,7 @@ func loadBins(_ *loader, e *estimator, _ int) (transformer, error) {
 	width := 0
 	starts := make([]int, len(edges))
 	for i, v := range edges {
-		f, _, err := numbersOf(v)
+		f, _, err := e.numbersOf(v)
 		if err != nil || len(f) < 2 || !sort.Float64sAreSorted(f) {
 			e.fail("attribute bin_edges_ is not understood")
 			return nil, e.err
@@ -364,6 +369,9 @@ func kBest(e *estimator, f []float64, attr string) []bool {
 func percentile(e *estimator, f []float64, attr string) []bool {
 	percent := e.number(attr)
 	out := make([]bool, len(f))
+	if !(percent >= 0 && percent <= 100) {
+		e.fail("option %s=%v is no percentage", attr, percent)
+	}
 	switch {
 	case e.err != nil || len(f) == 0 || percent == 0:
 		return out

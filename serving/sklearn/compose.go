@@ -18,6 +18,7 @@ type loader struct {
 	version release
 	// checks is above 0 inside an estimator whose parts may check their input by a function.
 	checks int
+	budget budget
 }
 
 func (l *loader) open(v pyobj.Value, depth int) (*estimator, error) {
@@ -28,6 +29,7 @@ func (l *loader) open(v pyobj.Value, depth int) (*estimator, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.budget = &l.budget
 	if e.version == 0 {
 		e.version = l.version
 	}
@@ -80,7 +82,7 @@ func (l *loader) models(e *estimator, attr string, depth int) ([]*model, error) 
 		e.missing(attr)
 		return nil, e.err
 	}
-	list, err := values(v)
+	list, err := e.values(v)
 	if err != nil || len(list) == 0 {
 		e.fail("attribute %s is not understood", attr)
 		return nil, e.err
@@ -171,13 +173,13 @@ func (m *model) after(t chain) *model {
 func loadPipeline(l *loader, e *estimator, depth int) (*model, error) {
 	e.only("transform_input")
 	v, _ := e.get("steps")
-	steps, err := values(v)
+	steps, err := e.values(v)
 	if err != nil || len(steps) == 0 {
 		return nil, unsupported("Pipeline: attribute steps is not understood")
 	}
 	var c chain
 	for i, s := range steps {
-		pair, err := values(s)
+		pair, err := e.values(s)
 		if err != nil || len(pair) != 2 {
 			return nil, unsupported("Pipeline: step %d is not understood", i)
 		}
@@ -223,13 +225,13 @@ func loadUnion(l *loader, e *estimator, depth int) (transformer, error) {
 		return nil, e.err
 	}
 	v, _ := e.get("transformer_list")
-	list, err := values(v)
+	list, err := e.values(v)
 	if err != nil {
 		return nil, unsupported("FeatureUnion: attribute transformer_list is not understood")
 	}
 	var u union
 	for i, item := range list {
-		pair, err := values(item)
+		pair, err := e.values(item)
 		if err != nil || len(pair) != 2 {
 			return nil, unsupported("FeatureUnion: part %d is not understood", i)
 		}
@@ -308,19 +310,19 @@ func loadColumnTransformer(l *loader, e *estimator, depth int) (transformer, err
 		return nil, e.err
 	}
 	v, _ := e.get("transformers_")
-	list, err := values(v)
+	list, err := e.values(v)
 	if err != nil {
 		return nil, unsupported("ColumnTransformer: attribute transformers_ is missing: it is not fitted")
 	}
 	for i, item := range list {
-		triple, err := values(item)
+		triple, err := e.values(item)
 		if err != nil || len(triple) != 3 {
 			return nil, unsupported("ColumnTransformer: part %d is not understood", i)
 		}
 		if s, ok := triple[1].(string); ok && s == "drop" {
 			continue
 		}
-		part, err := columnsOf(triple[2])
+		part, err := columnsOf(e, triple[2])
 		if err != nil {
 			return nil, err
 		}
@@ -339,7 +341,7 @@ func loadColumnTransformer(l *loader, e *estimator, depth int) (transformer, err
 func (p *columnPart) empty() bool { return p.slice == nil && len(p.names) == 0 && len(p.at) == 0 }
 
 // columnsOf reads a column selection: names, places, a mask or a slice of places.
-func columnsOf(v pyobj.Value) (*columnPart, error) {
+func columnsOf(e *estimator, v pyobj.Value) (*columnPart, error) {
 	p := &columnPart{}
 	if o, ok := v.(*pyobj.Object); ok {
 		switch {
@@ -369,7 +371,7 @@ func columnsOf(v pyobj.Value) (*columnPart, error) {
 	case int64:
 		return &columnPart{at: []int{int(c)}, vector: true}, nil
 	}
-	items, err := values(v)
+	items, err := e.values(v)
 	if err != nil {
 		return nil, unsupported("ColumnTransformer: the column selection is %s", pyobj.TypeName(v))
 	}

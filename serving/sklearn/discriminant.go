@@ -65,8 +65,8 @@ func loadQuadratic(_ *loader, e *estimator, _ int) (*model, error) {
 	for k := range parts {
 		q := &parts[k]
 		q.mean = means[k*width : (k+1)*width]
-		rotation, shape, err1 := numbersOf(rotations[k])
-		scaling, _, err2 := numbersOf(scalings[k])
+		rotation, shape, err1 := e.numbersOf(rotations[k])
+		scaling, _, err2 := e.numbersOf(scalings[k])
 		if err1 != nil || err2 != nil || len(shape) != 2 || shape[0] != width || shape[1] != len(scaling) {
 			e.fail("rotations_ and scalings_ of class %d are not understood", k)
 			return nil, e.err

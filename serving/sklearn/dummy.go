@@ -40,7 +40,7 @@ func loadDummy(_ *loader, e *estimator, _ int) (*model, error) {
 		proba[best] = 1
 	case "constant":
 		v, _ := e.get("constant")
-		if items, err := values(v); err == nil && len(items) == 1 {
+		if items, err := e.values(v); err == nil && len(items) == 1 {
 			v = items[0]
 		}
 		if best = m.classes.find(pyobj.Scalar(v)); best < 0 {

@@ -28,14 +28,14 @@ func readCategories(e *estimator) []categories {
 		e.missing("categories_")
 		return nil
 	}
-	list, err := values(v)
+	list, err := e.values(v)
 	if err != nil {
 		e.fail("attribute categories_: %v", err)
 		return nil
 	}
 	out := make([]categories, len(list))
 	for i, item := range list {
-		items, err := values(item)
+		items, err := e.values(item)
 		if err != nil {
 			e.fail("attribute categories_: %v", err)
 			return nil
@@ -120,8 +120,8 @@ func readGroups(e *estimator, cats []categories) {
 		if maps[i] == nil {
 			continue
 		}
-		f, _, err1 := numbersOf(maps[i])
-		at, _, err2 := numbersOf(indices[i])
+		f, _, err1 := e.numbersOf(maps[i])
+		at, _, err2 := e.numbersOf(indices[i])
 		group, ok1 := wholeNumbers(f, cats[i].n)
 		rare, ok2 := wholeNumbers(at, len(group))
 		if err1 != nil || err2 != nil || !ok1 || !ok2 || len(rare) == 0 || len(group) != cats[i].n && len(group) != cats[i].n-1 {
@@ -161,6 +161,11 @@ func loadOneHot(_ *loader, e *estimator, _ int) (transformer, error) {
 		m.ignore, m.rare = true, true
 	}
 	readGroups(e, m.cats)
+	for i := range m.cats {
+		if c := &m.cats[i]; c.group != nil && len(c.group) != c.n {
+			e.fail("attribute _default_to_infrequent_mappings is not understood")
+		}
+	}
 	if e.err != nil {
 		return nil, e.err
 	}
@@ -173,7 +178,7 @@ func loadOneHot(_ *loader, e *estimator, _ int) (transformer, error) {
 		attr = "drop_idx_"
 	}
 	if v, ok := e.get(attr); ok && v != nil {
-		items, err := values(v)
+		items, err := e.values(v)
 		if err != nil || len(items) != len(m.cats) {
 			e.fail("attribute drop_idx_ is not understood")
 			return nil, e.err
@@ -333,7 +338,7 @@ func loadTargetEncoder(_ *loader, e *estimator, _ int) (transformer, error) {
 	}
 	m.means, _ = e.array("target_mean_")
 	for _, v := range e.list("encodings_") {
-		f, _, err := numbersOf(v)
+		f, _, err := e.numbersOf(v)
 		if err != nil {
 			e.fail("attribute encodings_: %v", err)
 		}

@@ -46,7 +46,10 @@ func loadBagging(l *loader, e *estimator, depth int) (*model, error) {
 	}
 	sees := make([][]int, len(parts))
 	for i, c := range columns {
-		f, _, err := numbersOf(c)
+		if e.err != nil {
+			return nil, e.err
+		}
+		f, _, err := e.numbersOf(c)
 		at, ok := wholeNumbers(f, in.width)
 		if e.err == nil && (err != nil || !ok) {
 			e.fail("attribute estimators_features_ is not understood")
@@ -164,7 +167,7 @@ func meanOf(b *builder, all [][]int, weights []float64) ([]int, error) {
 func dropped(e *estimator, attr string) []bool {
 	var out []bool
 	for _, item := range e.list(attr) {
-		pair, err := values(item)
+		pair, err := e.values(item)
 		if err != nil || len(pair) != 2 {
 			e.fail("attribute %s is not understood", attr)
 			return nil
@@ -183,7 +186,7 @@ func loadVoting(l *loader, e *estimator, depth int) (*model, error) {
 	var weights []float64
 	if e.has("weights") {
 		v, _ := e.get("weights")
-		all, _, err := numbersOf(v)
+		all, _, err := e.numbersOf(v)
 		drop := dropped(e, "estimators")
 		if err != nil || len(all) != len(drop) {
 			e.fail("option weights is not understood")

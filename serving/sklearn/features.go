@@ -41,10 +41,10 @@ func (f *features) of(b *builder, in []int) (int, error) {
 }
 
 // numbersOf reads an array of numbers with its shape.
-func numbersOf(v pyobj.Value) ([]float64, []int, error) {
+func (e *estimator) numbersOf(v pyobj.Value) ([]float64, []int, error) {
 	a, ok := v.(*pyobj.Array)
 	if !ok {
-		items, err := values(v)
+		items, err := e.values(v)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -55,6 +55,9 @@ func numbersOf(v pyobj.Value) ([]float64, []int, error) {
 			}
 		}
 		return out, []int{len(out)}, nil
+	}
+	if !e.spend(a.Len()) {
+		return nil, nil, e.err
 	}
 	f, err := a.Floats()
 	return f, a.Shape, err

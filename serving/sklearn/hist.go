@@ -55,7 +55,7 @@ func loadHist(l *loader, e *estimator, depth int) (*model, error) {
 	}
 	n := len(h.start)
 	for _, round := range rounds {
-		trees, err := values(round)
+		trees, err := e.values(round)
 		if err != nil || len(trees) != n {
 			e.fail("attribute _predictors is not understood")
 			return nil, e.err
@@ -126,7 +126,6 @@ func (l *loader) histColumns(v pyobj.Value, depth int) (transformer, error) {
 
 // readKnown reads which categories fit saw.
 func (h *hist) readKnown(e *estimator) {
-	h.known = make([]bitset, h.in.width)
 	mapper := e.object("_bin_mapper")
 	if mapper == nil {
 		return
@@ -140,11 +139,12 @@ func (h *hist) readKnown(e *estimator) {
 		e.fail("attribute _bin_mapper is not understood")
 		return
 	}
+	h.known = make([]bitset, len(is))
 	for i := range is {
 		if is[i] == 0 {
 			continue
 		}
-		cats, _, err := numbersOf(bins[i])
+		cats, _, err := e.numbersOf(bins[i])
 		places, ok := wholeNumbers(cats, 256)
 		if err != nil || !ok {
 			e.fail("attribute _bin_mapper holds categories that are not understood")
@@ -163,7 +163,7 @@ func (h *hist) add(e *estimator, tree pyobj.Value, width int) {
 		e.fail("attribute _predictors holds %s", pyobj.TypeName(tree))
 		return
 	}
-	p := &estimator{name: e.name, obj: o}
+	p := &estimator{name: e.name, obj: o, budget: e.budget}
 	v, _ := p.get("nodes")
 	a, ok := v.(*pyobj.Array)
 	if !ok || len(a.Shape) != 1 || a.Len() == 0 {
@@ -178,6 +178,9 @@ func (h *hist) add(e *estimator, tree pyobj.Value, width int) {
 		return m
 	}
 	n := a.Len()
+	if !e.spend(10 * n) {
+		return
+	}
 	values, feature, missing := member("value"), member("feature_idx"), member("missing_go_to_left")
 	left, right, leaf := member("left"), member("right"), member("is_leaf")
 	threshold := []float64(nil)
@@ -208,7 +211,7 @@ func (h *hist) add(e *estimator, tree pyobj.Value, width int) {
 			h.bits = append(h.bits, s)
 		}
 	}
-	if base+n > math.MaxInt32 || len(h.bits) > math.MaxInt32-1 {
+	if base+n > maxNodes || len(h.bits) > maxNodes {
 		e.fail("the trees have too many nodes")
 		return
 	}
@@ -227,7 +230,7 @@ func (h *hist) add(e *estimator, tree pyobj.Value, width int) {
 			missingLeft: missing[i] != 0,
 		}
 		if categorical[i] != 0 {
-			if !(place[i] < float64(len(h.bits)-sets)) {
+			if h.known == nil || !(place[i] < float64(len(h.bits)-sets)) {
 				e.fail("node %d of a tree has no categories", i)
 				return
 			}

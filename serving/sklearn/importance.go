@@ -83,6 +83,9 @@ func importances(e, m *estimator) []float64 {
 		return out
 	}
 	width := m.features(-1)
+	if !m.spend(width) {
+		return nil
+	}
 	if width < 0 {
 		m.missing("n_features_in_")
 		return nil
@@ -94,7 +97,7 @@ func importances(e, m *estimator) []float64 {
 		out := make([]float64, width)
 		grown := 0.0
 		for _, v := range m.list("estimators_") {
-			t, err := newEstimator(v)
+			t, err := e.part(v)
 			if err != nil {
 				m.err = err
 				return nil
@@ -153,6 +156,9 @@ func treeImportances(e *estimator, width int) []float64 {
 	left, right, feature := member("left_child"), member("right_child"), member("feature")
 	impurity, weight := member("impurity"), member("weighted_n_node_samples")
 	if e.err != nil || len(left) <= 1 {
+		return nil
+	}
+	if !e.spend(width + 5*len(left)) {
 		return nil
 	}
 	out := make([]float64, width)

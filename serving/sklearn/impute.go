@@ -46,7 +46,7 @@ func loadImputer(_ *loader, e *estimator, _ int) (transformer, error) {
 		e.missing("statistics_")
 		return nil, e.err
 	}
-	items, err := values(v)
+	items, err := e.values(v)
 	if err != nil {
 		e.fail("attribute statistics_: %v", err)
 		return nil, e.err

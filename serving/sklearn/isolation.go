@@ -27,7 +27,7 @@ func loadIsolation(_ *loader, e *estimator, _ int) (*model, error) {
 		if e.err != nil {
 			return nil, e.err
 		}
-		at, _, err := numbersOf(columns[i])
+		at, _, err := e.numbersOf(columns[i])
 		places, ok := wholeNumbers(at, f.in.width)
 		if err != nil || !ok {
 			e.fail("attribute estimators_features_ is not understood")

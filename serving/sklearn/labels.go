@@ -27,7 +27,7 @@ func readLabels(e *estimator, attr string) *labels {
 }
 
 func labelsOf(e *estimator, attr string, v pyobj.Value) *labels {
-	items, err := values(v)
+	items, err := e.values(v)
 	if err != nil || len(items) == 0 {
 		e.fail("attribute %s is not understood", attr)
 		return nil

@@ -285,10 +285,10 @@ func readTree(e *estimator, n *neighbors, ball bool) *pointTree {
 		e.fail("attribute _tree is not understood")
 		return nil
 	}
-	points, shape, err1 := numbersOf(state.Items[0])
-	order, _, err2 := numbersOf(state.Items[1])
+	points, shape, err1 := e.numbersOf(state.Items[0])
+	order, _, err2 := e.numbersOf(state.Items[1])
 	nodes, ok := state.Items[2].(*pyobj.Array)
-	bounds, corners, err3 := numbersOf(state.Items[3])
+	bounds, corners, err3 := e.numbersOf(state.Items[3])
 	if err1 != nil || err2 != nil || err3 != nil || !ok || len(shape) != 2 || shape[0] != n.rows || shape[1] != n.width || len(corners) != 3 {
 		e.fail("attribute _tree is not understood")
 		return nil

@@ -49,7 +49,7 @@ func loadOutputChain(l *loader, e *estimator, depth int) (*model, error) {
 	var order []int
 	if e.has("order_") {
 		v, _ := e.get("order_")
-		f, _, err := numbersOf(v)
+		f, _, err := e.numbersOf(v)
 		var ok bool
 		if order, ok = wholeNumbers(f, n); err != nil || !ok || len(order) != n {
 			e.fail("attribute order_ is not understood")

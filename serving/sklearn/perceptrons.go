@@ -46,8 +46,11 @@ func loadPerceptrons(_ *loader, e *estimator, _ int) (*model, error) {
 	var layers []layer
 	widest := 0
 	for i := range weights {
-		w, shape, err1 := numbersOf(weights[i])
-		c, _, err2 := numbersOf(biases[i])
+		if e.err != nil {
+			return nil, e.err
+		}
+		w, shape, err1 := e.numbersOf(weights[i])
+		c, _, err2 := e.numbersOf(biases[i])
 		if err1 != nil || err2 != nil || len(shape) != 2 || len(c) != shape[1] || shape[0] > maxFeatures || shape[1] > maxFeatures || i > 0 && layers[i-1].out != shape[0] {
 			e.fail("layer %d is not understood", i)
 			break

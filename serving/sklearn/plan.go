@@ -38,7 +38,7 @@ func New(v pyobj.Value, fn string) (*Model, error) {
 	default:
 		return nil, unsupported("predict_fn %s is not supported (supported: predict, predict_proba, predict_log_proba, predict_joint_log_proba, decision_function, score_samples, transform)", fn)
 	}
-	l := &loader{}
+	l := &loader{budget: budget{maxElements}}
 	root, err := l.top(v, m)
 	if err != nil {
 		return nil, err
@@ -307,6 +307,7 @@ func (p *plan) run(f *frame.Frame) (*frame.Result, error) {
 	r := p.pool.Get().(*registers)
 	defer p.pool.Put(r)
 	out := p.out.result(f.Rows)
+	plain, regs := out.Kind == frame.Float && p.out.outputs == nil, p.out.regs
 	for row := range f.Rows {
 		for i := range f.Columns {
 			if err := r.load(&f.Columns[i], i, row); err != nil {
@@ -317,6 +318,12 @@ func (p *plan) run(f *frame.Frame) (*frame.Result, error) {
 			if err := o.run(r); err != nil {
 				return nil, err
 			}
+		}
+		if plain {
+			for k, reg := range regs {
+				out.Floats[row*len(regs)+k] = r.num[reg]
+			}
+			continue
 		}
 		p.out.put(r, row, out)
 	}

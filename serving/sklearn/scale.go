@@ -71,7 +71,7 @@ func readScaler(e *estimator) *scaler {
 		s.add = e.vector("min_", s.width)
 		if e.flag("clip", false) {
 			v, _ := e.get("feature_range")
-			bounds, err := values(v)
+			bounds, err := e.values(v)
 			if err == nil && len(bounds) == 2 {
 				low, ok1 := pyobj.Float(bounds[0])
 				high, ok2 := pyobj.Float(bounds[1])

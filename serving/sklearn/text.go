@@ -19,7 +19,7 @@ type vectorizer struct {
 	binary     bool
 	analyzer   string
 	shortest   int // letters of a word
-	low, high  int // of n in n-grams
+	low, high  int // of n in n-grams, no longer than the longest of the vocabulary
 	stop       map[string]bool
 	idf        *idf
 }
@@ -53,7 +53,7 @@ func loadVectorizer(_ *loader, e *estimator, _ int) (transformer, error) {
 			e.fail("option token_pattern=%s is not supported", describe(pattern))
 		}
 	}
-	if pair, err := values(first(e.get("ngram_range"))); err == nil && len(pair) == 2 {
+	if pair, err := e.values(first(e.get("ngram_range"))); err == nil && len(pair) == 2 {
 		a, ok1 := pyobj.Int(pair[0])
 		z, ok2 := pyobj.Int(pair[1])
 		if !ok1 || !ok2 || a < 1 || z < a || z > 100 {
@@ -90,7 +90,7 @@ func (v *vectorizer) readStopWords(e *estimator) {
 		}
 		return
 	}
-	items, err := values(words)
+	items, err := e.values(words)
 	if s, ok := words.(*pyobj.Set); ok {
 		items, err = s.Items, nil
 	}
@@ -116,7 +116,7 @@ func (v *vectorizer) readVocabulary(e *estimator) {
 		return
 	}
 	v.width = len(d.Entries)
-	seen := make([]bool, v.width)
+	seen, longest := make([]bool, v.width), 0
 	for _, entry := range d.Entries {
 		word, ok1 := pyobj.Scalar(entry.Key).(string)
 		at, ok2 := pyobj.Int(entry.Value)
@@ -125,7 +125,9 @@ func (v *vectorizer) readVocabulary(e *estimator) {
 			return
 		}
 		v.vocabulary[word], seen[at] = at, true
+		longest = max(longest, utf8.RuneCountInString(word))
 	}
+	v.high = min(v.high, longest)
 }
 
 func readIdf(e *estimator, width int) *idf {
@@ -152,7 +154,7 @@ func readDiagonal(e *estimator, attr string, width int) []float64 {
 		e.missing("idf_")
 		return nil
 	}
-	m := &estimator{name: e.name, obj: o}
+	m := &estimator{name: e.name, obj: o, budget: e.budget}
 	data, _ := m.array("data")
 	// Compressed rows have places as well; in a full diagonal they are all in order.
 	if m.has("indices") {

@@ -15,6 +15,9 @@ type node struct {
 	missingLeft bool
 }
 
+// maxNodes bounds the nodes of all trees of an ensemble.
+const maxNodes = 1 << 24
+
 // forest is a set of trees over the same features. Leaves hold width values for each of the outputs.
 type forest struct {
 	in      *features
@@ -43,7 +46,7 @@ func (f *forest) add(e *estimator, columns []int) {
 		e.fail("attribute tree_ is not understood")
 		return
 	}
-	inner := &estimator{name: e.name, obj: t}
+	inner := &estimator{name: e.name, obj: t, budget: e.budget}
 	nodesValue, _ := inner.get("nodes")
 	nodes, ok1 := nodesValue.(*pyobj.Array)
 	valuesValue, _ := inner.get("values")
@@ -53,6 +56,9 @@ func (f *forest) add(e *estimator, columns []int) {
 		return
 	}
 	n, width := nodes.Shape[0], values.Shape[2]
+	if !e.spend(7*n + values.Len()) {
+		return
+	}
 	if f.width == 0 {
 		f.width, f.outputs = width, outputs
 	}
@@ -84,7 +90,7 @@ func (f *forest) add(e *estimator, columns []int) {
 		return
 	}
 	base, size := len(f.nodes), width*outputs
-	if base+n > math.MaxInt32 || len(f.values)+n*size > math.MaxInt32 {
+	if base+n > maxNodes || len(f.values)+n*size > math.MaxInt32 {
 		e.fail("the trees have too many nodes")
 		return
 	}
@@ -201,7 +207,7 @@ func readForest(e *estimator) (f *forest, perRound int) {
 	if a, ok := v.(*pyobj.Array); ok && len(a.Shape) == 2 {
 		perRound = a.Shape[1]
 	}
-	trees, err := values(v)
+	trees, err := e.values(v)
 	if err != nil || len(trees) == 0 {
 		e.fail("attribute estimators_ is not understood")
 		return f, perRound
@@ -220,7 +226,7 @@ func readForest(e *estimator) (f *forest, perRound int) {
 
 // addTree reads one tree estimator of an ensemble.
 func (f *forest) addTree(e *estimator, tree pyobj.Value, columns []int) {
-	te, err := newEstimator(tree)
+	te, err := e.part(tree)
 	if err != nil {
 		e.err = err
 		return
@@ -230,9 +236,6 @@ func (f *forest) addTree(e *estimator, tree pyobj.Value, columns []int) {
 	default:
 		e.fail("estimators_ holds a %s", te.obj.Class)
 		return
-	}
-	if te.version == 0 {
-		te.version = e.version
 	}
 	f.in.allowNaN = f.in.allowNaN && takesNaN(te)
 	f.add(te, columns)

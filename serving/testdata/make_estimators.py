@@ -63,6 +63,7 @@ except ImportError:
 
 warnings.filterwarnings("ignore")
 rng = np.random.RandomState(11)
+newest = sklearn.__version__ >= "1.9"
 PROBA = ("predict", "predict_proba", "predict_log_proba")
 BOTH = PROBA + ("decision_function",)
 P = pipeline.Pipeline
@@ -377,6 +378,15 @@ cases = [
     ("tfidf_column", lambda: table(feature_extraction.text.TfidfVectorizer()), pd.DataFrame({"n": range(30), "text": docs}), ydocs, pd.DataFrame({"n": range(14), "text": mdocs}), PROBA),
 ]
 
+if newest:  # for benchmarks
+    Xw = rng.rand(300, 11) * 10
+    yw = np.round(Xw @ rng.randn(11) + 3 * np.sin(Xw[:, 0]))
+    cases += [
+        ("bench_elasticnet", lambda: L.ElasticNet(alpha=0.4), Xw, yw, Xw[:9], ["predict"]),
+        ("bench_forest", lambda: ensemble.RandomForestRegressor(100, max_leaf_nodes=31, random_state=1), Xw, yw, Xw[:9], ["predict"]),
+        ("bench_hist", lambda: ensemble.HistGradientBoostingRegressor(max_iter=100, max_leaf_nodes=15), Xw, yw, Xw[:9], ["predict"]),
+    ]
+
 # Models that must be refused at load, with a word that the reason must hold.
 refused = [
     ("refuse_lambda", lambda: preprocessing.FunctionTransformer(print), X, None, "transform", "func"),
@@ -431,7 +441,6 @@ def body(rows):
     return {"dataframe_split": {"columns": list(rows.columns), "data": data}}
 
 
-newest = sklearn.__version__ >= "1.9"
 done = []
 with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=9) as out:
 
@@ -443,9 +452,10 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=9) as
     def write(i, name, model):
         # Most files are plain pickles: the other formats have the same objects in them.
         files = {name + ".pkl": pickle.dumps(model, protocol=4)}
-        if i % 9 == 0:
+        if i % 9 == 0 and not name.startswith("bench"):
             files[name + ".cloudpickle.pkl"] = cloudpickle.dumps(model)
-        if skops is not None and (newest or i % 7 == 0 or name.startswith(("tfidf", "knn"))):
+        some = i % 3 == 1 and not name.startswith(("bench", "hist_", "isolation", "mlp_")) if newest else i % 31 == 0
+        if skops is not None and (some or name.startswith(("tfidf", "knn_ties", "search"))):
             try:
                 files[name + ".skops"] = repack(skops.io.dumps(model))
             except Exception as e:
