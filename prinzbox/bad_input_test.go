@@ -148,7 +148,7 @@ func TestBadS3Requests(t *testing.T) {
 		"no credentials, delete":   {"DELETE", "/mlflow/1", nil, 403, "AccessDenied"},
 		"garbage for a signature":  {"GET", "/mlflow/1", []string{"Authorization", "AWS4-HMAC-SHA256 nonsense"}, 400, "AuthorizationHeaderMalformed"},
 		"old signature":            {"GET", "/mlflow/1", []string{"Authorization", "AWS key:signature"}, 403, "AccessDenied"},
-		"query without its fields": {"GET", "/mlflow/1?X-Amz-Signature=1", nil, 400, "InvalidRequest"},
+		"query without its fields": {"GET", "/mlflow/1?X-Amz-Signature=1", nil, 400, "AuthorizationQueryParametersError"},
 	} {
 		a := call(t, tc.method, r.S3Endpoint+tc.target, "", tc.header...)
 		checkS3Error(t, name, a, tc.status, tc.code)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
@@ -72,8 +73,11 @@ func TestVerifyCommand(t *testing.T) {
 			t.Errorf("%d damaged bytes were served", n)
 		}
 	}
-	if log := p.stderr.String(); !strings.Contains(log, "damaged") {
-		t.Errorf("the log tells nothing:\n%s", log)
+	// The log comes through a pipe: it may be a moment behind the answer.
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(p.stderr.String(), "damaged"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the log tells nothing:\n%s", p.stderr.String())
+		}
 	}
 	if code, _ := p.stop(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("stopped with %d", code)
