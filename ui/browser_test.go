@@ -309,7 +309,7 @@ func TestBrowser(t *testing.T) {
 		if rows := b.text(`document.querySelectorAll(".runs tbody tr").length`); rows != "1" {
 			t.Errorf("%s runs, want 1", rows)
 		}
-		b.keys("?")
+		b.keys(kb.Escape + "?")
 		b.until(`document.getElementById("help").open`)
 		b.keys(kb.Escape)
 		b.until(`!document.getElementById("help").open`)

@@ -65,7 +65,12 @@ type compareRow struct {
 }
 
 func (u *UI) compare(r *http.Request) (view, error) {
-	ctx, q := r.Context(), r.URL.Query()
+	ctx, q := r.Context(), url.Values{}
+	for _, key := range []string{"run", "experiment", "filter", "order_by", "view", "all", "flip", "metric", "sx", "sy", "dim", "x", "y", "smooth", "from", "to", "draw"} {
+		if values := r.URL.Query()[key]; len(values) > 0 {
+			q[key] = values
+		}
+	}
 	v := compareView{query: q, plot: parsePlotting(q), all: q.Get("all") == "1", metric: q.Get("metric")}
 	l := listing{}
 	status, err := v.find(u, ctx, &l)

@@ -21,6 +21,7 @@ type listing struct {
 	token             string
 	next              string
 	columns           []string // chosen by the user; none means the default
+	baseline          string   // a run that the others are measured against
 	differ            bool     // hide columns that hold the same value in every row
 	problem           string   // of the filter, order or token, in MLflow's words
 	canChooseLifetime bool
@@ -37,6 +38,7 @@ func parseListing(r *http.Request) listing {
 	l := listing{
 		path: r.URL.EscapedPath(), filter: strings.TrimSpace(q.Get("filter")), order: q.Get("order_by"), view: q.Get("view"), token: q.Get("page_token"),
 		max: pageRows, columns: q["col"], differ: q.Get("differ") == "1",
+		baseline: q.Get("baseline"),
 	}
 	if n, err := strconv.Atoi(q.Get("max")); err == nil && n > 0 {
 		l.max = min(n, maxPageRows)
@@ -76,6 +78,7 @@ func (l listing) url(change func(*listing)) templ.SafeURL {
 	set("view", l.view, "active")
 	set("max", strconv.Itoa(l.max), strconv.Itoa(pageRows))
 	set("page_token", l.token, "")
+	set("baseline", l.baseline, "")
 	if l.differ {
 		q.Set("differ", "1")
 	}

@@ -199,6 +199,108 @@ func TestRunInBrowser(t *testing.T) {
 	})
 }
 
+func TestRunsTableInBrowser(t *testing.T) {
+	h, experiment, _ := wine(t)
+	b := openBrowser(t)
+	page := h.server.URL + "/experiments/" + experiment
+	rows := func() string { return b.text(`document.querySelectorAll(".runs tbody tr").length`) }
+
+	t.Run("completion", func(t *testing.T) {
+		b.t = t
+		b.open(page)
+		b.focus("#filter")
+		offered := func(first string) {
+			t.Helper()
+			b.until(`document.querySelector("#filter-words li")?.textContent === ` + fmt.Sprintf("%q", first))
+		}
+		b.keys("rm")
+		offered("metrics.rmse")
+		b.keys(kb.ArrowDown + kb.Tab) // a driven browser submits on Enter even where the key is taken
+		offered("=")
+		b.keys("<")
+		offered("<=")
+		b.keys(" 0.76 ")
+		offered("AND")
+		b.keys(kb.Tab)
+		offered("metrics.loss")
+		b.keys("params.al" + kb.Tab + "= ")
+		offered("'0.1'")
+		b.keys("'0.8")
+		offered("'0.84'")
+		b.keys(kb.Tab)
+		if got := b.text(`document.getElementById("filter").value`); got != "metrics.rmse < 0.76 AND params.alpha = '0.84' " {
+			t.Errorf("completed to %q", got)
+		}
+		b.keys(kb.Enter)
+		b.until(`location.search.includes("filter=") && document.querySelectorAll(".runs tbody tr").length === 1`)
+		b.noErrors("completion")
+	})
+
+	t.Run("an error stands in place", func(t *testing.T) {
+		b.t = t
+		b.open(page)
+		b.focus("#filter")
+		b.keys("metrics.rmse << 1" + kb.Escape + kb.Enter)
+		b.text(`document.querySelector("form.filter").requestSubmit()`)
+		b.until(`document.getElementById("filter").getAttribute("aria-invalid") === "true" && document.getElementById("filter-problem")?.textContent.includes("nvalid")`)
+		b.text(`(() => { document.getElementById("filter").value = "metrics.rmse < 1"; document.querySelector("form.filter").requestSubmit(); })()`)
+		b.until(`!document.getElementById("filter").hasAttribute("aria-invalid") && !document.getElementById("filter-problem")`)
+		b.mu.Lock()
+		b.errors = nil // the console tells of the 400
+		b.mu.Unlock()
+	})
+
+	t.Run("live rows keep what is ticked", func(t *testing.T) {
+		b.t = t
+		b.open(page)
+		b.click(".runs tbody tr:nth-child(2) input[name=run]")
+		b.until(`document.querySelector("[data-ticked]").textContent === "1 ticked"`)
+		training(h, experiment, "arrived", 0, registry.RunRunning)
+		b.until(`document.querySelectorAll(".runs tbody tr").length === 5`)
+		if got := b.text(`[...document.querySelectorAll("input[name=run]:checked")].length + " " + document.querySelector("[data-ticked]").textContent`); got != "1 1 ticked" {
+			t.Errorf("ticked: %s", got)
+		}
+		b.noErrors("live")
+	})
+
+	t.Run("baseline", func(t *testing.T) {
+		b.t = t
+		b.open(page + "?col=metrics.rmse")
+		b.text(`document.querySelector('.base[aria-label="Measure the others against wine-0.42"]').click()`)
+		b.until(`document.querySelector(".baseline tr th")?.textContent.includes("wine-0.42")`)
+		b.until(`[...document.querySelectorAll(".delta")].some((e) => e.textContent === "+0.01 (1.3%)")`)
+		b.noErrors("baseline")
+	})
+
+	t.Run("delete, restore, tag, compare", func(t *testing.T) {
+		b.t = t
+		b.open(page + "?filter=params.alpha+%21%3D+%270.42%27+and+metrics.rmse+%3C+1")
+		b.until(`document.querySelector("[data-needs='2']").disabled`)
+		b.click("[data-all]")
+		n := rows()
+		b.click(".bulk button[value=delete]")
+		b.until(`document.querySelector(".done")?.textContent.startsWith("` + n + ` runs deleted.") && document.readyState === "complete"`)
+		b.open(page + "?view=deleted")
+		if got := rows(); got != n {
+			t.Errorf("%s deleted runs, want %s", got, n)
+		}
+		b.click("[data-all]")
+		b.click(".bulk button[value=restore]")
+		b.until(`document.querySelector(".done")?.textContent.startsWith("` + n + ` runs restored.") && document.readyState === "complete"`)
+		b.open(page)
+		b.click("[data-all]")
+		b.click(".bulk .picker summary")
+		b.focus("#bulk-key")
+		b.keys("kept" + kb.Tab + "yes" + kb.Enter)
+		b.until(`document.querySelector(".done")?.textContent.includes("runs tagged.") && document.readyState === "complete"`)
+		b.open(page + "?filter=tags.kept+%3D+%27yes%27")
+		b.click("[data-all]")
+		b.click(".bulk button[formaction='/compare']")
+		b.until(`location.pathname === "/compare" && document.querySelector("h1").textContent.includes("5 runs compared")`)
+		b.noErrors("bulk")
+	})
+}
+
 func TestCompareInBrowser(t *testing.T) {
 	h, experiment, _ := wine(t)
 	var ids []string
@@ -303,6 +405,15 @@ func TestRunScreenshots(t *testing.T) {
 		{"run-html", page + "?file=report.html", nil},
 		{"run-picture", page + "?path=plots&file=plots/residuals.png", nil},
 		{"chart", page + "/chart?key=loss", nil},
+		{"runs", "/experiments/" + experiment + "?baseline=" + ids[0], func() {
+			b.click("[data-all]")
+			b.until(`document.querySelector("[data-ticked]").textContent !== ""`)
+		}},
+		{"runs-complete", "/experiments/" + experiment, func() {
+			b.focus("#filter")
+			b.keys("loss")
+			b.until(`!document.getElementById("filter-words").hidden`)
+		}},
 		{"compare", compareURL(ids[:4], "&smooth=0.6"), func() {
 			b.text(`document.querySelector("[data-canvas]").focus()`)
 			b.keys(kb.ArrowRight + kb.ArrowDown)

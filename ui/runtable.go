@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"github.com/prinzbox/prinzbox/registry"
 )
 
@@ -24,15 +26,21 @@ type experimentView struct {
 	choices    []column
 	hidden     int // columns that exist but are not shown
 	rows       []runLine
+	baseline   *runLine // shown above the others
 	hints      []string
+	mayChange  bool
+	mayDelete  bool
+	back       string // this page's address, without what has just been done
+	done       string // what has just been done, in words
+	compareAll templ.SafeURL
 }
 
 // column is one metric or param of a runs table.
 type column struct {
-	kind, key string // kind is "metrics" or "params"
+	kind, key string // kind is "metrics", "params" or "tags"
 	wanted    bool   // by the user, or by default
 	shown     bool   // wanted, and not hidden for being equal everywhere
-	first     bool   // of the params, beside metrics
+	first     bool   // of its kind, beside another
 }
 
 func (c column) id() string { return c.kind + "." + c.key }
@@ -61,6 +69,7 @@ type runLine struct {
 type cell struct {
 	text, title string
 	number      bool
+	delta       string // the distance from the baseline's metric
 }
 
 func (u *UI) runLine(run registry.Run) runLine {
@@ -89,7 +98,7 @@ func (u *UI) experiment(r *http.Request) (view, error) {
 	v.choices = chooseColumns(found.Items, l)
 	for _, c := range v.choices {
 		if c.shown {
-			c.first = c.kind == "params" && len(v.columns) > 0 && v.columns[len(v.columns)-1].kind == "metrics"
+			c.first = len(v.columns) > 0 && v.columns[len(v.columns)-1].kind != c.kind
 			v.columns = append(v.columns, c)
 		} else {
 			v.hidden++
@@ -100,13 +109,23 @@ func (u *UI) experiment(r *http.Request) (view, error) {
 		v.rows[i] = u.runLine(run)
 		v.rows[i].cells = cells(run, v.columns)
 	}
+	if err := v.pin(u, ctx); err != nil {
+		return view{}, err
+	}
 	v.hints = hints(found.Items)
-	return view{title: e.Name, section: "experiments", status: status, body: experimentPage(v)}, nil
+	v.mayChange, v.mayDelete = may(ctx, e.ID, registry.ActionUpdate), may(ctx, e.ID, registry.ActionDelete)
+	q := r.URL.Query()
+	v.done = doneText(q.Get("done"), q.Get("n"))
+	q.Del("done")
+	q.Del("n")
+	v.back = l.path + "?" + q.Encode()
+	v.compareAll = templ.SafeURL("/compare?" + compareQuery(e.ID, l).Encode())
+	return view{title: e.Name, section: "experiments", status: status, scripts: []string{"swap.js", "runs.js"}, body: experimentPage(v)}, nil
 }
 
 // chooseColumns is the union of the keys of all runs, metrics first, each marked when it is to be shown.
 func chooseColumns(runs []registry.Run, l listing) []column {
-	metrics, params := map[string]bool{}, map[string]bool{}
+	metrics, params, tags := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i := range runs {
 		for _, m := range runs[i].Data.Metrics {
 			metrics[m.Key] = true
@@ -114,12 +133,17 @@ func chooseColumns(runs []registry.Run, l listing) []column {
 		for _, p := range runs[i].Data.Params {
 			params[p.Key] = true
 		}
+		for _, t := range runs[i].Data.Tags {
+			if !strings.HasPrefix(t.Key, "mlflow.") || slices.Contains(shownTags, t.Key) {
+				tags[t.Key] = true
+			}
+		}
 	}
 	var out []column
 	for _, set := range []struct {
 		kind string
 		keys map[string]bool
-	}{{"metrics", metrics}, {"params", params}} {
+	}{{"metrics", metrics}, {"params", params}, {"tags", tags}} {
 		keys := make([]string, 0, len(set.keys))
 		for k := range set.keys {
 			keys = append(keys, k)
@@ -131,7 +155,7 @@ func chooseColumns(runs []registry.Run, l listing) []column {
 			if len(l.columns) > 0 {
 				c.wanted = slices.Contains(l.columns, c.id())
 			} else {
-				c.wanted = !strings.HasPrefix(k, "system/") && shown < defaultColumns
+				c.wanted = set.kind != "tags" && !strings.HasPrefix(k, systemPrefix) && shown < defaultColumns
 			}
 			c.shown = c.wanted && (!l.differ || len(runs) < 2 || !constant(runs, c))
 			if c.shown {
@@ -149,6 +173,9 @@ func chooseColumns(runs []registry.Run, l listing) []column {
 	}
 	return out
 }
+
+// shownTags are those of MLflow's own tags that may be a column.
+var shownTags = []string{registry.TagSourceName, registry.TagUser, registry.TagParentRun, "mlflow.source.git.commit", "mlflow.source.type"}
 
 // constant tells whether all runs show the same in a column.
 func constant(runs []registry.Run, c column) bool {
@@ -180,6 +207,9 @@ func value(run registry.Run, c column) cell {
 		return cell{text: number(list[i].Value), title: fullNumber(list[i].Value), number: true}
 	}
 	list := run.Data.Params
+	if c.kind == "tags" {
+		list = run.Data.Tags
+	}
 	i := sort.Search(len(list), func(i int) bool { return list[i].Key >= c.key })
 	if i == len(list) || list[i].Key != c.key {
 		return cell{}

@@ -51,12 +51,14 @@ func New(cfg Config) *UI {
 	mux.HandleFunc("POST /theme", setTheme)
 	mux.HandleFunc("GET /palette.json", u.palette)
 	mux.HandleFunc("GET /points.json", u.points)
+	mux.HandleFunc("GET /experiments/{id}/words.json", u.words)
 	mux.HandleFunc("GET /runs/{id}/view", u.viewFile)
 	mux.HandleFunc("GET /runs/{id}/zip", u.zipFolder)
 	for pattern, p := range map[string]page{
 		"GET /{$}":                                   u.home,
 		"GET /experiments":                           u.experiments,
 		"GET /experiments/{id}":                      u.experiment,
+		"POST /experiments/{id}/runs":                u.changeRuns,
 		"GET /runs/{id}":                             u.run,
 		"POST /runs/{id}":                            u.changeRun,
 		"GET /runs/{id}/chart":                       u.runChart,

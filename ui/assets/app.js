@@ -29,19 +29,23 @@ async function copyText(text) {
   if (!done) throw new Error("refused");
 }
 
-for (const button of $$("[data-copy]")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    try {
-      await copyText(document.getElementById(button.dataset.copy).textContent);
-      button.textContent = "Copied";
-      say("Copied");
-    } catch {
-      button.textContent = "Select and copy by hand";
-    }
-    setTimeout(() => { button.textContent = "Copy"; }, 1600);
-  });
+function offerCopies(root) {
+  for (const button of $$("[data-copy]", root)) button.hidden = false;
 }
+offerCopies(document);
+document.addEventListener("swapped", (event) => offerCopies(event.target));
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await copyText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+    say("Copied");
+  } catch {
+    button.textContent = "Select and copy by hand";
+  }
+  setTimeout(() => { button.textContent = "Copy"; }, 1600);
+});
 
 // Colours: system, light, dark, in turn. The server reads the cookie, so no page flashes.
 const themes = ["", "light", "dark"];
@@ -174,16 +178,16 @@ document.addEventListener("keydown", (event) => {
   afterG = 0;
 });
 
-// The column picker closes like a menu.
-for (const picker of $$(".picker")) {
-  document.addEventListener("click", (event) => { if (!picker.contains(event.target)) picker.open = false; });
-  picker.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && picker.open) {
-      picker.open = false;
-      $("summary", picker).focus();
-    }
-  });
-}
+// Pickers close like menus.
+document.addEventListener("click", (event) => {
+  for (const picker of $$(".picker[open]")) if (!picker.contains(event.target)) picker.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  const picker = event.target.closest?.(".picker[open]");
+  if (event.key !== "Escape" || !picker) return;
+  picker.open = false;
+  $("summary", picker).focus();
+});
 
 // Try it. The body is built as the server builds it (try.go), so both ways send the same.
 class FieldError extends Error {}

@@ -4,6 +4,7 @@
 
 {
   const regions = (root) => new Map($$("[data-region]", root).map((e) => [e.dataset.region, e]));
+  for (const region of regions(document).values()) region.swapped = region.outerHTML;
   let asked = 0;
   let held = 0; // while the user drags, nothing may change below the pointer
 
@@ -15,8 +16,7 @@
     let changed = false;
     for (const [name, old] of regions(document)) {
       const next = fresh.get(name);
-      if (!next) continue;
-      if (old.dataset.as === undefined) old.dataset.as = "";
+      if (!next || $(".picker[open]", old)) continue; // nobody's menu closes under him
       const source = next.outerHTML;
       if (old.swapped === source) continue;
       old.swapped = source;
@@ -25,9 +25,7 @@
       const focus = old.contains(document.activeElement) ? document.activeElement : null;
       const places = $$(".scroll", old).map((e) => [e.scrollLeft, e.scrollTop]);
       old.replaceChildren(...next.childNodes);
-      for (const { name: key } of [...old.attributes]) {
-        if (key.startsWith("data-") && key !== "data-as" && !next.hasAttribute(key)) old.removeAttribute(key);
-      }
+      for (const { name: key } of [...old.attributes]) if (!next.hasAttribute(key)) old.removeAttribute(key);
       for (const { name: key, value } of next.attributes) old.setAttribute(key, value);
       $$(".scroll", old).forEach((e, i) => { if (places[i]) [e.scrollLeft, e.scrollTop] = places[i]; });
       if (focus) {
@@ -75,6 +73,8 @@
         return;
       }
       if (push) history[replace ? "replaceState" : "pushState"]({ swapped: true }, "", url);
+      for (const picker of $$(".picker[open]")) picker.open = false;
+      document.title = answer.doc.title;
       takeOver(answer.doc);
       takeState(answer.doc);
     } catch {
