@@ -15,7 +15,22 @@ type catalog struct{ store *registry.Store }
 
 func (c catalog) Resolve(ctx context.Context, name, selector string) (serving.Version, error) {
 	v, err := c.store.SelectModelVersion(ctx, name, selector)
-	return serving.Version{Name: v.Name, Number: v.Version, Source: v.StorageLocation, RunID: v.RunID, Updated: v.LastUpdated}, err
+	return serving.Version{
+		Name: v.Name, Number: v.Version, Source: v.StorageLocation, RunID: v.RunID, Updated: v.LastUpdated, Tags: tagMap(v.Tags),
+	}, err
+}
+
+func (c catalog) Tags(ctx context.Context, name string) (map[string]string, error) {
+	m, err := c.store.RegisteredModel(ctx, name)
+	return tagMap(m.Tags), err
+}
+
+func tagMap(tags []registry.KeyValue) map[string]string {
+	out := make(map[string]string, len(tags))
+	for _, t := range tags {
+		out[t.Key] = t.Value
+	}
+	return out
 }
 
 // Generation changes whenever a version may resolve differently, so that scoring can remember what it resolved.

@@ -160,6 +160,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Models, "models", "", "register and serve the model directories of this `folder` (NAME/MLmodel), now and as they change")
 	f.StringVar(&c.Python, "python", python.Auto, "the Python, with mlflow, that scores what prinzbox itself does not: a `path`, auto (the active one) or off")
 	f.BoolVar(&c.PythonInstall, "python-install", false, "make environments from models' requirements.txt where that Python has no mlflow; needs a network")
+	f.StringVar(&c.CurrentAlias, "current-alias", "", "the `alias` that, where a model has it, answers requests that name no version; default is the version that changed last")
+	f.StringSliceVar(&c.UpstreamHosts, "allow-upstream-hosts", nil, "`hosts` beside this machine, as HOST:PORT, of scoring servers that versions' prinzbox.upstream tags may name")
 	f.StringVar(&s.durability, "durability", "", "what a write survives: normal (kill -9), full (power cut too), off; default normal, or off with --ephemeral")
 	f.StringVar(&s.readyFile, "ready-file", "", "write the ready line into this `file` too, once everything answers")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")

@@ -98,6 +98,14 @@ type Config struct {
 	// PythonInstall allows environments to be made from the models' own requirements, with uv or pip, where Python has no mlflow.
 	PythonInstall bool
 
+	// CurrentAlias is an alias, such as champion, that is the current version of each model that has it: the one that answers where a request
+	// names none. Empty means Prinz's rule, the version with the greatest last_updated_timestamp.
+	CurrentAlias string
+	// UpstreamHosts are the hosts, HOST or HOST:PORT, beside this machine's own that versions with the tag prinzbox.upstream may lead to.
+	UpstreamHosts []string
+	// Random gives numbers in [0, 1) for splits of requests between versions; nil means chance. It is called by many goroutines.
+	Random func() float64
+
 	// Log gets the server's log; nil means none.
 	Log *slog.Logger
 	// Progress is told what start-up does, in a few words.

@@ -105,7 +105,8 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 	}
 	e.scoring = serving.New(serving.Config{
 		Catalog: catalog{e.store}, Objects: modelFiles{e.files}, Log: e.cfg.Log, MaxBody: e.cfg.MaxBody, Version: MLflowVersion,
-		Fallback: e.pythonFallback(),
+		Fallback: e.pythonFallback(), Clock: e.cfg.Clock, NewID: e.cfg.NewID, Random: e.cfg.Random,
+		CurrentAlias: e.cfg.CurrentAlias, UpstreamHosts: e.cfg.UpstreamHosts,
 	})
 	if err = e.seed(ctx); err != nil {
 		return nil, err
@@ -317,6 +318,9 @@ func (e *Env) Close() error {
 			}
 		}
 		e.serving.Wait()
+		if e.scoring != nil {
+			errs = append(errs, e.scoring.Close())
+		}
 		if e.python != nil {
 			errs = append(errs, e.python.Close())
 		}

@@ -33,6 +33,7 @@ func (e *Env) mainHandler() http.Handler {
 		e.receiver.mount(r)
 	}
 	r.GET("/health", func(c *gin.Context) { c.String(http.StatusOK, "OK") })
+	r.GET("/metrics", gin.WrapF(e.serveMetrics))
 
 	proxy := e.guardProxy(artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig()))
 	for _, prefix := range []string{"/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts"} {

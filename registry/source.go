@@ -11,6 +11,9 @@ import (
 // promptSources are the sources that MLflow's clients give prompt versions, which have no files.
 var promptSources = map[string]bool{"dummy-source": true, "prompt-template": true}
 
+// taggedSources are the sources of versions without files, whose tags say what scores them: prinzbox.stub and prinzbox.upstream.
+var taggedSources = map[string]bool{"stub:": true, "upstream:": true}
+
 func badSource(source, why string) error {
 	return Invalidf("Invalid model version source: '%s'. %s", source, why)
 }
@@ -29,6 +32,9 @@ func (s *Store) resolveSource(ctx context.Context, n *NewModelVersion) (location
 		if !promptSources[n.Source] {
 			return "", "", Invalidf("Invalid prompt source: '%s'. Prompt sources must use an MLflow placeholder.", n.Source)
 		}
+		return n.Source, n.RunID, nil
+	}
+	if taggedSources[n.Source] {
 		return n.Source, n.RunID, nil
 	}
 	scheme := uriScheme(n.Source)

@@ -74,6 +74,13 @@ func (c *cache) entry(uri string) *entry {
 	return e
 }
 
+// len is the number of models, and of errors of loading some.
+func (c *cache) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.entries)
+}
+
 func (c *cache) refresh(ctx context.Context, e *entry) *state {
 	e.mu.Lock()
 	defer e.mu.Unlock()

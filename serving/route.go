@@ -34,7 +34,7 @@ func parseRoute(escaped string) (route, bool) {
 	}
 	parts := strings.Split(escaped[1:slash], "/")
 	switch {
-	case len(parts) == 1 && parts[0] != "api" && parts[0] != "ajax-api":
+	case len(parts) == 1 && parts[0] != "api" && parts[0] != "ajax-api" && parts[0] != "v2":
 		r.name = parts[0]
 	case len(parts) == 2 && parts[0] == "model":
 		r.name = parts[1]
@@ -58,12 +58,21 @@ func parseRoute(escaped string) (route, bool) {
 
 // Model is the name of the model that a request to a scoring route asks for.
 func (s *Server) Model(r *http.Request) (name string, ok bool) {
-	route, ok := parseRoute(r.URL.EscapedPath())
+	path := r.URL.EscapedPath()
+	if isV2(path) {
+		route, _ := parseV2(path)
+		return route.name, route.name != ""
+	}
+	route, ok := parseRoute(path)
 	return route.name, ok
 }
 
 // Match tells whether a request's path is a scoring route, whatever its method.
 func (s *Server) Match(r *http.Request) bool {
-	_, ok := parseRoute(r.URL.EscapedPath())
+	path := r.URL.EscapedPath()
+	if isV2(path) {
+		return true
+	}
+	_, ok := parseRoute(path)
 	return ok
 }

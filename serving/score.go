@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/prinzbox/prinzbox/registry"
 	"github.com/prinzbox/prinzbox/serving/frame"
@@ -17,10 +18,11 @@ type answer struct {
 	status      int
 	contentType string
 	body        []byte
+	rows        int // that were scored
 }
 
 func text(status int, message string) answer {
-	return answer{status, textType, []byte(message)}
+	return answer{status: status, contentType: textType, body: []byte(message)}
 }
 
 // media is a taken-apart Content-Type.
@@ -62,9 +64,14 @@ const splitNumpy = "application/json-numpy-split"
 // score answers one invocation. It is the order of work of MLflow's scoring server: media type, parse,
 // cast, check, predict, encode.
 func (s *Server) score(ctx context.Context, model *Loaded, body []byte, contentType string) answer {
+	if stub, ok := model.Model.(*stubModel); ok {
+		if err := stub.before(ctx); err != nil {
+			return s.predictError(err)
+		}
+	}
 	if raw, ok := model.Model.(Raw); ok {
 		status, answerType, text := raw.Invoke(ctx, body, contentType)
-		return answer{status, answerType, text}
+		return answer{status: status, contentType: answerType, body: text}
 	}
 	m := parseMedia(contentType)
 	if !m.utf8 {
@@ -105,7 +112,7 @@ func (s *Server) score(ctx context.Context, model *Loaded, body []byte, contentT
 	if err != nil {
 		return s.predictError(err)
 	}
-	return answer{http.StatusOK, jsonType, result.AppendJSON(make([]byte, 0, 64+20*result.Len()), request.Legacy)}
+	return answer{http.StatusOK, jsonType, result.AppendJSON(make([]byte, 0, 64+20*result.Len()), request.Legacy), table.Rows}
 }
 
 // dataError gives a cast or signature error the message of the request's dialect.
@@ -139,18 +146,21 @@ type errorBody struct {
 }
 
 func (s *Server) predictError(err error) answer {
+	if made, ok := errors.AsType[*answerError](err); ok {
+		return made.answer()
+	}
 	if _, ok := errors.AsType[*frame.PredictError](err); !ok {
 		return s.refuse(err)
 	}
 	b := errorBody{registry.Body(registry.Errorf(registry.BadRequest,
 		"Encountered an unexpected error while evaluating the model. Verify that the serialized input Dataframe is compatible with the model for inference.")), err.Error()}
 	body, _ := json.Marshal(b) // plain texts always encode
-	return answer{http.StatusBadRequest, jsonType, body}
+	return answer{status: http.StatusBadRequest, contentType: jsonType, body: body}
 }
 
 func (s *Server) refuse(err error) answer {
 	body, status := s.failure(err)
-	return answer{status, jsonType, body}
+	return answer{status: status, contentType: jsonType, body: body}
 }
 
 // failure is the body and status of an error; what is no user's error goes to the log.
@@ -165,15 +175,26 @@ func (s *Server) failure(err error) ([]byte, int) {
 
 // Score scores a request body as the HTTP route does and returns the answer's body and status.
 func (s *Server) Score(ctx context.Context, name, selector string, body []byte, contentType string) ([]byte, int) {
-	_, model, err := s.load(ctx, name, selector)
+	began := time.Now()
+	d := mlflow{s}
+	c, err := s.resolve(ctx, name, selector)
 	if err != nil {
-		return s.failure(err)
+		a := d.refuse(err)
+		s.unresolved(name, err, s.cfg.NewID(), a, time.Since(began))
+		return a.body, a.status
 	}
-	if int64(len(body)) > s.cfg.MaxBody {
-		b, _ := s.failure(registry.Invalidf("%v", &tooLargeError{s.cfg.MaxBody}))
-		return b, http.StatusRequestEntityTooLarge
+	t := c.pick(s.cfg.Random, "")
+	model, err := s.model(ctx, t)
+	var a answer
+	switch {
+	case err != nil:
+		a = d.refuse(err)
+	case int64(len(body)) > s.cfg.MaxBody:
+		a = d.tooLarge()
+	default:
+		a = d.score(ctx, t, model, body, contentType)
 	}
-	a := s.score(ctx, model, body, contentType)
+	s.observe(t, s.cfg.NewID, a, time.Since(began))
 	return a.body, a.status
 }
 
@@ -191,6 +212,8 @@ type ModelInfo struct {
 	Native  bool
 	Python  bool
 	Problem string
+	// Upstream is the address of the server that scores the version; Problem then says why it does not answer. Empty for others.
+	Upstream string
 }
 
 // maxExample bounds the input example that Describe reads, in bytes.
@@ -199,8 +222,23 @@ const maxExample = 1 << 20
 // Describe tells what is known of a version's model. A name or version that is not there is an error; a
 // model that cannot be scored is not: Problem has the reason.
 func (s *Server) Describe(ctx context.Context, name, selector string) (ModelInfo, error) {
-	v, model, err := s.load(context.WithValue(ctx, noFallback{}, true), name, selector)
+	t, model, err := s.load(context.WithValue(ctx, noFallback{}, true), name, selector)
+	if setting, ok := errors.AsType[*settingError](err); ok {
+		// The model is there: it is the one that Prinz's rule finds, and cannot be asked for without a version.
+		info := ModelInfo{Problem: setting.cause.Message}
+		var err error
+		info.Version, err = s.cfg.Catalog.Resolve(ctx, name, "")
+		return info, err
+	}
+	if t == nil {
+		return ModelInfo{}, err
+	}
+	v := t.Version
 	info := ModelInfo{Version: v}
+	if t.problem != nil {
+		info.Problem = registry.Body(t.problem).Message
+		return info, nil
+	}
 	if err != nil {
 		if v.Source == "" {
 			return info, err
@@ -220,6 +258,11 @@ func (s *Server) Describe(ctx context.Context, name, selector string) (ModelInfo
 		return info, nil
 	}
 	info.Flavor, info.Estimator, info.Signature = model.Flavor, model.Estimator, model.Signature()
+	if up, ok := model.Model.(*upstream); ok {
+		info.Upstream = up.base.String()
+		info.Problem = up.check(ctx)
+		return info, nil
+	}
 	_, info.Python = model.Model.(Raw)
 	info.Native = !info.Python
 	if model.ExamplePath != "" {

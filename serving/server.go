@@ -3,15 +3,14 @@ package serving
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io"
+	"crypto/rand"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net/http"
-	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/prinzbox/prinzbox/registry"
+	"time"
 )
 
 // Catalog finds registered versions.
@@ -21,6 +20,8 @@ type Catalog interface {
 	// model's own name, which Prinz's Databricks strategy sends and which means the current version.
 	// A name or version that is not there is a *registry.Error of RESOURCE_DOES_NOT_EXIST.
 	Resolve(ctx context.Context, name, selector string) (Version, error)
+	// Tags are those of the registered model. A name that is not there is a *registry.Error of RESOURCE_DOES_NOT_EXIST.
+	Tags(ctx context.Context, name string) (map[string]string, error)
 }
 
 // changing is a Catalog that can tell when its answers may have changed; then they are remembered until
@@ -36,6 +37,8 @@ type Version struct {
 	RunID  string
 	// Updated is last_updated_timestamp in milliseconds.
 	Updated int64
+	// Tags are those of the version.
+	Tags map[string]string
 }
 
 // Config is what a Server needs. Catalog and Objects are required.
@@ -52,6 +55,17 @@ type Config struct {
 	Fallback Fallback
 	// CacheSize is the number of models kept loaded (default 256).
 	CacheSize int
+	// CurrentAlias is an alias that, where a model has it, is the current version of it; empty for none. [TagCurrent] wins over it.
+	CurrentAlias string
+	// UpstreamHosts are the hosts, as HOST or HOST:PORT, beside this machine's own that [TagUpstream] may lead to.
+	UpstreamHosts []string
+	// UpstreamTimeout is how long such a server may take to begin its answer (default 60 s, as MLflow's own server).
+	UpstreamTimeout time.Duration
+	// Clock gives the time of failures, NewID an id for requests that bring none, Random numbers in [0, 1) for splits. The default
+	// is the real time, and chance. They are called by many goroutines.
+	Clock  func() time.Time
+	NewID  func() string
+	Random func() float64
 }
 
 // Server scores registered models over HTTP.
@@ -61,13 +75,11 @@ type Server struct {
 	changing changing
 	resolved atomic.Pointer[resolutions]
 	buffers  sync.Pool
-}
-
-// resolutions are the answers of the catalog at one generation.
-type resolutions struct {
-	generation uint64
-	mu         sync.RWMutex
-	versions   map[route]Version
+	metrics  metrics
+	failures failures
+	shadows  shadows
+	stubs    stubs
+	upstream upstreams
 }
 
 // New makes a server; nothing is loaded before the first request.
@@ -84,59 +96,39 @@ func New(cfg Config) *Server {
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = 256
 	}
+	if cfg.UpstreamTimeout <= 0 {
+		cfg.UpstreamTimeout = time.Minute
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.NewID == nil {
+		cfg.NewID = func() string { return strings.ToLower(rand.Text()) }
+	}
+	if cfg.Random == nil {
+		cfg.Random = mathrand.Float64
+	}
 	s := &Server{cfg: cfg, cache: newCache(cfg.Objects, cfg.Fallback, cfg.CacheSize)}
 	s.changing, _ = cfg.Catalog.(changing)
 	s.buffers.New = func() any { return new(bytes.Buffer) }
+	s.shadows.open(s)
+	s.upstream.open(cfg)
 	return s
 }
 
-// maxRemembered bounds the resolutions of one generation.
-const maxRemembered = 10_000
-
-func (s *Server) resolve(ctx context.Context, name, selector string) (Version, error) {
-	if s.changing == nil {
-		return s.cfg.Catalog.Resolve(ctx, name, selector)
-	}
-	generation := s.changing.Generation()
-	known := s.resolved.Load()
-	if known == nil || known.generation != generation {
-		known = &resolutions{generation: generation, versions: map[route]Version{}}
-		s.resolved.Store(known)
-	}
-	key := route{name: name, selector: selector}
-	known.mu.RLock()
-	v, ok := known.versions[key]
-	known.mu.RUnlock()
-	if ok {
-		return v, nil
-	}
-	v, err := s.cfg.Catalog.Resolve(ctx, name, selector)
-	if err != nil {
-		return v, err
-	}
-	known.mu.Lock()
-	if len(known.versions) < maxRemembered {
-		known.versions[key] = v
-	}
-	known.mu.Unlock()
-	return v, nil
-}
-
-// load finds and loads a version.
-func (s *Server) load(ctx context.Context, name, selector string) (Version, *Loaded, error) {
-	v, err := s.resolve(ctx, name, selector)
-	if err != nil {
-		return v, nil, err
-	}
-	if v.Source == "" {
-		return v, nil, registry.NotFoundf("Model version %s/%s has no source.", v.Name, v.Number)
-	}
-	l, err := s.cache.get(ctx, v.Source)
-	return v, l, err
+// Close drops the copies that wait for shadow versions, lets the one under way end, and closes connections to upstream servers.
+func (s *Server) Close() error {
+	s.shadows.close()
+	s.upstream.close()
+	return nil
 }
 
 // ServeHTTP answers the scoring routes; see [Server.Match].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if path := r.URL.EscapedPath(); isV2(path) {
+		s.serveV2(w, r, path)
+		return
+	}
 	at, ok := parseRoute(r.URL.EscapedPath())
 	if !ok {
 		s.write(w, http.StatusNotFound, jsonType, []byte(`{"detail":"Not Found"}`))
@@ -147,14 +139,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.notAllowed(w, "POST")
 			return
 		}
-		s.invocations(w, r, at)
+		s.exchange(w, r, at, mlflow{s})
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		s.notAllowed(w, "GET")
 		return
 	}
-	_, _, err := s.load(r.Context(), at.name, at.selector)
+	t, model, err := s.load(r.Context(), at.name, at.selector)
+	if t != nil {
+		w.Header()[VersionHeader] = t.counters.header
+	}
+	if err == nil {
+		if up, ok := model.Model.(*upstream); ok {
+			up.pass(w, r, at.action)
+			return
+		}
+	}
 	switch {
 	case err != nil:
 		body, status := s.failure(err)
@@ -164,6 +165,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.write(w, http.StatusOK, jsonType, []byte("\n"))
 	}
+}
+
+// load finds and loads the version that a request without a body gets: of a split the first.
+func (s *Server) load(ctx context.Context, name, selector string) (*target, *Loaded, error) {
+	c, err := s.resolve(ctx, name, selector)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := c.targets[0]
+	l, err := s.model(ctx, t)
+	return t, l, err
 }
 
 const (
@@ -177,59 +189,5 @@ func (s *Server) notAllowed(w http.ResponseWriter, allow string) {
 }
 
 func (s *Server) write(w http.ResponseWriter, status int, contentType string, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that went away is no concern of ours
-}
-
-func (s *Server) invocations(w http.ResponseWriter, r *http.Request, at route) {
-	_, model, err := s.load(r.Context(), at.name, at.selector)
-	if err != nil {
-		body, status := s.failure(err)
-		s.write(w, status, jsonType, body)
-		return
-	}
-	buf := s.buffers.Get().(*bytes.Buffer)
-	buf.Reset()
-	defer func() {
-		if buf.Cap() <= 1<<20 {
-			s.buffers.Put(buf)
-		}
-	}()
-	if err := s.read(buf, r); err != nil {
-		if _, ok := errors.AsType[*tooLargeError](err); ok {
-			w.Header().Set("Connection", "close")
-			body, _ := s.failure(registry.Invalidf("%v", err))
-			s.write(w, http.StatusRequestEntityTooLarge, jsonType, body)
-			return
-		}
-		body, status := s.failure(registry.Errorf(registry.BadRequest, "The request body could not be read: %v", err))
-		s.write(w, status, jsonType, body)
-		return
-	}
-	a := s.score(r.Context(), model, buf.Bytes(), r.Header.Get("Content-Type"))
-	s.write(w, a.status, a.contentType, a.body)
-}
-
-type tooLargeError struct{ limit int64 }
-
-func (e *tooLargeError) Error() string {
-	return "The request body is larger than the limit of " + strconv.FormatInt(e.limit, 10) + " bytes. Send fewer rows at a time."
-}
-
-func (s *Server) read(buf *bytes.Buffer, r *http.Request) error {
-	limit := s.cfg.MaxBody
-	if r.ContentLength > limit {
-		return &tooLargeError{limit}
-	}
-	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	n, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1))
-	if err == nil && n > limit {
-		err = &tooLargeError{limit}
-	}
-	return err
+	writeAnswer(w, answer{status: status, contentType: contentType, body: body})
 }

@@ -67,6 +67,13 @@ func (c catalog) Resolve(_ context.Context, name, selector string) (serving.Vers
 	return versions[n-1], nil
 }
 
+func (c catalog) Tags(_ context.Context, name string) (map[string]string, error) {
+	if _, ok := c[name]; !ok {
+		return nil, registry.NotFoundf("Registered Model with name=%s not found", name)
+	}
+	return nil, nil
+}
+
 func start(t testing.TB, c catalog, objects serving.Objects, maxBody int64) (*serving.Server, string) {
 	t.Helper()
 	s := serving.New(serving.Config{Catalog: c, Objects: objects, MaxBody: maxBody})

@@ -16,10 +16,17 @@ type Result struct {
 	// Outputs, when not nil, is what the model answers instead of one array: a DataFrame with these columns if Records, else a dictionary of arrays.
 	Outputs []Output
 	Records bool
+
+	// Values, when not nil, is what the model answers instead: any JSON value as [DecodeValue] gives it, such as a list of rows.
+	Values *any
 }
 
 // Len is the number of single values.
 func (r *Result) Len() int {
+	if r.Values != nil {
+		list, _ := (*r.Values).([]any)
+		return len(list)
+	}
 	if r.Outputs != nil {
 		n := 0
 		for i := range r.Outputs {
@@ -48,12 +55,16 @@ func (r *Result) AppendJSON(b []byte, legacy bool) []byte {
 	} else {
 		b = append(b, `{"predictions": `...)
 	}
-	if r.Outputs != nil {
+	if r.Outputs != nil || r.Values != nil {
 		colon := ": "
 		if legacy {
 			colon = ":"
 		}
-		b = appendNamed(b, r.Outputs, r.Records, comma, colon)
+		if r.Values != nil {
+			b = appendAny(b, *r.Values, comma, colon)
+		} else {
+			b = appendNamed(b, r.Outputs, r.Records, comma, colon)
+		}
 		if !legacy {
 			b = append(b, '}')
 		}
