@@ -181,7 +181,7 @@ func FuzzMarkdown(f *testing.F) {
 				continue
 			}
 			token := tokens.Token()
-			if !strings.Contains(" p h3 h4 h5 h6 a em strong del code pre ul ol li blockquote hr br table thead tbody tr th td input ", " "+token.Data+" ") {
+			if !slices.Contains(strings.Fields("p h3 h4 h5 h6 a em strong del code pre ul ol li blockquote hr br table thead tbody tr th td input"), token.Data) {
 				t.Fatalf("%q holds <%s>", b.String(), token.Data)
 			}
 			for _, a := range token.Attr {
@@ -189,7 +189,7 @@ func FuzzMarkdown(f *testing.F) {
 				switch a.Key {
 				case "href":
 					to, err := url.Parse(strings.TrimSpace(a.Val))
-					ok = err != nil && safeLink(a.Val) || err == nil && strings.Contains(" http https mailto  ", " "+to.Scheme+" ")
+					ok = err != nil && safeLink(a.Val) || err == nil && slices.Contains([]string{"", "http", "https", "mailto"}, to.Scheme)
 				case "rel", "title", "align", "class", "start", "type", "checked", "disabled":
 					ok = true
 				}
@@ -198,6 +198,28 @@ func FuzzMarkdown(f *testing.F) {
 				}
 			}
 		}
+	})
+}
+
+func FuzzPreview(f *testing.F) {
+	for _, s := range []string{"a,b\n1,\"2", `{"columns": ["a"], "data": [[1, "x"], []]}`, "flavors:\n  sklearn: {}\nsignature: {inputs: '[{\"type\": \"double\"}]'}", "a\tb\n", "\ufeff;\n", "a: &a [*a]"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, table := range []*table{csvTable(data, false, false), csvTable(data, true, true), splitTable(data)} {
+			if table == nil {
+				continue
+			}
+			if len(table.numbers) != len(table.head) || len(table.rows) > previewRows || len(table.head) > tableColumns {
+				t.Fatalf("%d columns, %d of numbers, %d rows", len(table.head), len(table.numbers), len(table.rows))
+			}
+			for _, row := range table.rows {
+				if len(row) != len(table.head) {
+					t.Fatalf("%d cells below %d heads", len(row), len(table.head))
+				}
+			}
+		}
+		_ = modelFacts(data)
 	})
 }
 

@@ -33,7 +33,12 @@ type house struct {
 	files  files
 	model  *linear
 	server *httptest.Server
+	// access is whose requests all are; nil for an environment without passwords.
+	access atomic.Pointer[registry.Access]
 }
+
+// as makes all requests come from one user.
+func (h *house) as(a *registry.Access) { h.access.Store(a) }
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
@@ -70,7 +75,12 @@ func newHouse(t testing.TB) *house {
 		answer, status := h.model.Score(c.Request.Context(), c.Param("name"), c.Param("version"), body, c.ContentType())
 		c.Data(status, "application/json", answer)
 	})
-	engine.NoRoute(gin.WrapH(gui))
+	engine.NoRoute(gin.WrapF(func(w http.ResponseWriter, r *http.Request) {
+		if a := h.access.Load(); a != nil {
+			r = r.WithContext(registry.WithAccess(r.Context(), a))
+		}
+		gui.ServeHTTP(w, r)
+	}))
 	h.server = httptest.NewServer(engine)
 	t.Cleanup(h.server.Close)
 	return h

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -79,9 +80,7 @@ func goodPath(p string) bool {
 // url is the page with a folder open and, unless it is "", a file.
 func (v filesView) url(dir, file string) templ.SafeURL {
 	q := url.Values{}
-	for key, values := range v.keep {
-		q[key] = values
-	}
+	maps.Copy(q, v.keep)
 	q.Set("path", dir)
 	if file != "" {
 		q.Set("file", file)

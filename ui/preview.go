@@ -42,8 +42,6 @@ type preview struct {
 	frame      string
 	facts      []keyValue
 	problem    string
-	previous   string // the files before and after it in the folder
-	following  string
 }
 
 // table is the beginning of a file with rows.
