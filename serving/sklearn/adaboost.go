@@ -95,11 +95,11 @@ func (a *adaBoost) votes(b *builder, in []int) ([]int, error) {
 			if a.real {
 				mean := 0.0
 				for _, reg := range regs {
-					mean += math.Log(math.Max(r.num[reg], 2.220446049250313e-16))
+					mean += ln(math.Max(r.num[reg], 2.220446049250313e-16))
 				}
 				mean /= n
 				for k, reg := range regs {
-					sum[k] += (n - 1) * (math.Log(math.Max(r.num[reg], 2.220446049250313e-16)) - mean)
+					sum[k] += (n - 1) * (ln(math.Max(r.num[reg], 2.220446049250313e-16)) - mean)
 				}
 				continue
 			}

@@ -42,7 +42,7 @@ func loadBayes(_ *loader, e *estimator, _ int) (*model, error) {
 		if err != nil {
 			return nil, err
 		}
-		return b.each(s, math.Exp), nil
+		return b.each(s, exp), nil
 	}
 	if !e.old(2) { // the method came with 1.2
 		m.fns[jointLogProba] = joint
@@ -69,9 +69,9 @@ func gaussianBayes(e *estimator, n int) compute {
 	for k := range constant {
 		sum := 0.0
 		for _, v := range variance[k*width : (k+1)*width] {
-			sum += math.Log(2 * math.Pi * v)
+			sum += ln(2 * math.Pi * v)
 		}
-		constant[k] = math.Log(prior[k]) - 0.5*sum
+		constant[k] = ln(prior[k]) - 0.5*sum
 	}
 	return func(b *builder, regs []int) ([]int, error) {
 		first, err := in.of(b, regs)
@@ -120,7 +120,7 @@ func countBayes(e *estimator, n int) compute {
 		// x log p + (1-x) log(1-p), where only the first half depends on x.
 		for k := range n {
 			for i := range width {
-				no := math.Log(1 - math.Exp(weights[k*width+i]))
+				no := ln(1 - exp(weights[k*width+i]))
 				weights[k*width+i] -= no
 				prior[k] += no
 			}

@@ -96,12 +96,12 @@ func priorScores(p, out []float64, eps, scale float64, centered bool) {
 	clip := func(v float64) float64 { return math.Min(math.Max(v, eps), 1-eps) }
 	if len(out) == 1 {
 		v := clip(p[1])
-		out[0] = math.Log(v/(1-v)) / scale
+		out[0] = ln(v/(1-v)) / scale
 		return
 	}
 	mean := 0.0
 	for k, v := range p {
-		out[k] = math.Log(clip(v))
+		out[k] = ln(clip(v))
 		mean += out[k] / float64(len(p))
 	}
 	if centered {

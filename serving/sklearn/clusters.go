@@ -162,9 +162,9 @@ func loadMixture(_ *loader, e *estimator, _ int) (*model, error) {
 	for k := range constant {
 		det := 0.0
 		for i := range width {
-			det += math.Log(at(k, i, i))
+			det += ln(at(k, i, i))
 		}
-		constant[k] = -0.5*float64(width)*math.Log(2*math.Pi) + det + math.Log(weights[k])
+		constant[k] = -0.5*float64(width)*ln(2*math.Pi) + det + ln(weights[k])
 	}
 	joint := func(b *builder, regs []int) ([]int, error) {
 		first, err := in.of(b, regs)
@@ -203,7 +203,7 @@ func loadMixture(_ *loader, e *estimator, _ int) (*model, error) {
 		if err != nil {
 			return nil, err
 		}
-		return b.each(b.logSharpen(s), math.Exp), nil
+		return b.each(b.logSharpen(s), exp), nil
 	}
 	m.fns[scoreSamples] = func(b *builder, regs []int) ([]int, error) {
 		s, err := joint(b, regs)
@@ -217,9 +217,9 @@ func loadMixture(_ *loader, e *estimator, _ int) (*model, error) {
 				top = max(top, r.num[i])
 			}
 			for _, i := range s {
-				sum += math.Exp(r.num[i] - top)
+				sum += exp(r.num[i] - top)
 			}
-			r.num[out[0]] = top + math.Log(sum)
+			r.num[out[0]] = top + ln(sum)
 			return nil
 		})
 		return out, nil

@@ -73,9 +73,9 @@ func loadQuadratic(_ *loader, e *estimator, _ int) (*model, error) {
 		}
 		q.rotation, q.scaling, q.rank = rotation, scaling, len(scaling)
 		for _, s := range scaling {
-			q.constant += math.Log(s)
+			q.constant += ln(s)
 		}
-		q.constant = -0.5*q.constant + math.Log(priors[k])
+		q.constant = -0.5*q.constant + ln(priors[k])
 	}
 	in := readFeatures(e, width, false)
 	joint := func(b *builder, regs []int) ([]int, error) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/prinzbox/prinzbox/serving/frame"
@@ -196,4 +197,75 @@ func agree(t *testing.T, fn string, got *frame.Result, want answer, tolerance fl
 		}
 	}
 	return worst
+}
+
+// TestConcurrent holds that goroutines share a model without sharing a row: each scores single rows and
+// gets what one request with all of them gets.
+func TestConcurrent(t *testing.T) {
+	set := readSet(t, "../testdata/estimators-1.9.1.zip")
+	for i, c := range set.Cases {
+		fn := "predict"
+		if _, ok := c.Answers[fn]; !ok {
+			fn = "transform"
+		}
+		if c.Refused != "" || i%3 != 0 {
+			continue
+		}
+		model, err := sklearn.New(set.graph(t, c.Name+".pkl"), fn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := model.Predict(decode(t, c.Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body struct {
+			Inputs []any `json:"inputs"`
+			Split  struct {
+				Columns []string `json:"columns"`
+				Data    []any    `json:"data"`
+			} `json:"dataframe_split"`
+		}
+		if err := json.Unmarshal(c.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		rows := max(len(body.Inputs), len(body.Split.Data))
+		var group sync.WaitGroup
+		for row := range rows {
+			one := map[string]any{}
+			if body.Inputs != nil {
+				one["inputs"] = body.Inputs[row : row+1]
+			} else {
+				one["dataframe_split"] = map[string]any{"columns": body.Split.Columns, "data": body.Split.Data[row : row+1]}
+			}
+			text, _ := json.Marshal(one)
+			table := decode(t, text)
+			group.Go(func() {
+				got, err := model.Predict(table)
+				if err != nil {
+					t.Errorf("%s, row %d: %v", c.Name, row, err)
+					return
+				}
+				width := max(all.Width, 1)
+				for k := range width {
+					at := row*width + k
+					var a, b any
+					switch all.Kind {
+					case frame.Float:
+						a, b = math.Float64bits(got.Floats[k]), math.Float64bits(all.Floats[at])
+					case frame.Int:
+						a, b = got.Ints[k], all.Ints[at]
+					case frame.Bool:
+						a, b = got.Bools[k], all.Bools[at]
+					default:
+						a, b = got.Strings[k], all.Strings[at]
+					}
+					if a != b {
+						t.Errorf("%s, row %d, value %d: %v alone, %v among others", c.Name, row, k, a, b)
+					}
+				}
+			})
+		}
+		group.Wait()
+	}
 }

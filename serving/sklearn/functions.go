@@ -12,7 +12,7 @@ import (
 func numpyFunction(name string) func(float64) float64 {
 	switch name {
 	case "log":
-		return math.Log
+		return ln
 	case "log1p":
 		return math.Log1p
 	case "log2":
@@ -20,7 +20,7 @@ func numpyFunction(name string) func(float64) float64 {
 	case "log10":
 		return math.Log10
 	case "exp":
-		return math.Exp
+		return exp
 	case "exp2":
 		return math.Exp2
 	case "expm1":
@@ -118,7 +118,7 @@ func functionOf(e *estimator, attr string) func(float64) float64 {
 	if strings.HasPrefix(c.Module, "scipy.special") {
 		switch c.Name {
 		case "logit":
-			return func(v float64) float64 { return math.Log(v / (1 - v)) }
+			return func(v float64) float64 { return ln(v / (1 - v)) }
 		case "expit":
 			return expit
 		}

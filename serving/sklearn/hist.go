@@ -72,18 +72,18 @@ func loadHist(l *loader, e *estimator, depth int) (*model, error) {
 		return nil, e.err
 	}
 	if e.name == "HistGradientBoostingRegressor" {
-		exp := false
+		log := false
 		switch e.option("loss", "squared_error", "least_squares", "absolute_error", "least_absolute_deviation", "quantile", "poisson", "gamma") {
 		case "poisson", "gamma":
-			exp = true
+			log = true
 		}
 		if n != 1 {
 			e.fail("attribute _baseline_prediction has %d values", n)
 		}
 		return regressor(e, func(b *builder, in []int) ([]int, error) {
 			raw, err := h.raw(b, in)
-			if err == nil && exp {
-				raw = b.each(raw, math.Exp)
+			if err == nil && log {
+				raw = b.each(raw, exp)
 			}
 			return raw, err
 		}), e.err

@@ -11,7 +11,7 @@ func pathLength(n float64) float64 {
 	case n <= 2:
 		return 1
 	}
-	return 2*(math.Log(n-1)+eulerGamma) - 2*(n-1)/n
+	return 2*(ln(n-1)+eulerGamma) - 2*(n-1)/n
 }
 
 func loadIsolation(_ *loader, e *estimator, _ int) (*model, error) {

@@ -103,7 +103,7 @@ func loadLinear(_ *loader, e *estimator, _ int) (*model, error) {
 			if err != nil {
 				return nil, err
 			}
-			return b.each(out, math.Exp), nil
+			return b.each(out, exp), nil
 		}
 	}
 	p := regressor(e, f)
@@ -304,23 +304,6 @@ func logisticLink(e *estimator, classes int) link {
 		return oneVsRest
 	}
 	return softmax
-}
-
-func expit(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
-
-func softMax(p []float64) {
-	top := math.Inf(-1)
-	for _, v := range p {
-		top = max(top, v)
-	}
-	sum := 0.0
-	for i, v := range p {
-		p[i] = math.Exp(v - top)
-		sum += p[i]
-	}
-	for i := range p {
-		p[i] /= sum
-	}
 }
 
 // checkNames is scikit-learn's check of column names against those of the fit; it applies when the

@@ -60,7 +60,7 @@ func (m *model) regs(b *builder, in []int, fn method) ([]int, error) {
 	out := b.add(len(p))
 	b.do(func(r *registers) error {
 		for k, i := range p {
-			r.num[out[k]] = math.Log(r.num[i])
+			r.num[out[k]] = ln(r.num[i])
 		}
 		return nil
 	})
@@ -284,10 +284,10 @@ func (b *builder) logSharpen(in []int) []int {
 			top = max(top, r.num[i])
 		}
 		for _, i := range in {
-			sum += math.Exp(r.num[i] - top)
+			sum += exp(r.num[i] - top)
 		}
 		for k, i := range in {
-			r.num[out[k]] = r.num[i] - top - math.Log(sum)
+			r.num[out[k]] = r.num[i] - top - ln(sum)
 		}
 		return nil
 	})

@@ -28,7 +28,7 @@ func activation(name string) func([]float64) {
 	case "relu":
 		return each(func(v float64) float64 { return math.Max(v, 0) })
 	case "exp":
-		return each(math.Exp)
+		return each(exp)
 	case "softmax":
 		return softMax
 	}

@@ -72,9 +72,9 @@ const spacing = 2.220446049250313e-16 // numpy.spacing(1)
 
 func boxCox(v, lambda float64) float64 {
 	if math.Abs(lambda) < 1e-19 {
-		return math.Log(v)
+		return ln(v)
 	}
-	return math.Expm1(lambda*math.Log(v)) / lambda
+	return math.Expm1(lambda*ln(v)) / lambda
 }
 
 func yeoJohnson(v, lambda float64) float64 {
@@ -107,9 +107,9 @@ func (p *powers) inverse(b *builder, regs []int) ([]int, error) {
 			lambda, v := p.lambdas[i], r.num[reg]
 			switch {
 			case p.boxCox && lambda == 0:
-				v = math.Exp(v)
+				v = exp(v)
 			case p.boxCox:
-				v = math.Exp(math.Log1p(lambda*v) / lambda)
+				v = exp(math.Log1p(lambda*v) / lambda)
 			case v >= 0 && math.Abs(lambda) < spacing:
 				v = math.Expm1(v)
 			case v >= 0:
@@ -281,7 +281,7 @@ func normalQuantile(p float64) float64 {
 	x := -math.Sqrt2 * math.Erfinv(1-2*p)
 	// 1-2p loses digits of a small p: two of Newton's steps bring them back.
 	for range 2 {
-		density := math.Exp(-x*x/2) / math.Sqrt(2*math.Pi)
+		density := exp(-x*x/2) / math.Sqrt(2*math.Pi)
 		x -= (0.5*math.Erfc(-x/math.Sqrt2) - p) / density
 	}
 	return x

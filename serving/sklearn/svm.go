@@ -33,7 +33,7 @@ func (k *kernel) of(x, y []float64) float64 {
 			d := v - y[i]
 			sum += d * d
 		}
-		return math.Exp(-k.gamma * sum)
+		return exp(-k.gamma * sum)
 	}
 	for i, v := range x {
 		sum += v * y[i]
@@ -302,9 +302,9 @@ func (s *classMachine) proba(b *builder, in []int) ([]int, error) {
 func sigmoid(v, a, b float64) float64 {
 	f := v*a + b
 	if f >= 0 {
-		return math.Exp(-f) / (1 + math.Exp(-f))
+		return exp(-f) / (1 + exp(-f))
 	}
-	return 1 / (1 + math.Exp(f))
+	return 1 / (1 + exp(f))
 }
 
 // couple finds the probabilities p of n classes that fit those of the pairs best; q and qp are scratch.

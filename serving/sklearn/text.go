@@ -207,7 +207,7 @@ func (t *idf) weigh(x []float64) {
 			continue
 		}
 		if t.sublinear {
-			v = math.Log(v) + 1
+			v = ln(v) + 1
 		}
 		if t.weights != nil {
 			v *= t.weights[i]
