@@ -894,7 +894,7 @@ func chartPage(v chartView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 79, "</div><section aria-labelledby=\"points\"><h2 id=\"points\">Points</h2><p class=\"note\">The first, least, greatest and last point of each part of the axis.</p><div class=\"scroll tall short\" tabindex=\"0\" role=\"region\" aria-label=\"Points\"><table><thead><tr><th scope=\"col\" class=\"num\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 79, "</div><section aria-labelledby=\"points\"><h2 id=\"points\">Points</h2><p class=\"note\">The first, least, greatest and last point of each part of the axis.</p><div class=\"scroll tall short\" tabindex=\"0\" role=\"region\" aria-label=\"Points (table)\"><table><thead><tr><th scope=\"col\" class=\"num\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -3,6 +3,7 @@ package ui
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,16 @@ const (
 	pageRows    = 100
 	maxPageRows = 1000
 )
+
+// rowChoices are the sizes of pages that are offered, and the present one.
+func rowChoices(now int) []int {
+	sizes := []int{25, pageRows, 250, maxPageRows}
+	if !slices.Contains(sizes, now) {
+		sizes = append(sizes, now)
+		slices.Sort(sizes)
+	}
+	return sizes
+}
 
 // parseListing reads the state. Values that no control of the page makes fall back to the default.
 func parseListing(r *http.Request) listing {

@@ -1099,9 +1099,9 @@ func runRow(v experimentView, r runLine) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var46 string
-			templ_7745c5c3_Var46, templ_7745c5c3_Err = templ.JoinStringErrs("No longer measure against " + r.name)
+			templ_7745c5c3_Var46, templ_7745c5c3_Err = templ.JoinStringErrs("baseline ×: no longer measure against " + r.name)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `experiments.templ`, Line: 226, Col: 192}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `experiments.templ`, Line: 226, Col: 205}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var46))
 			if templ_7745c5c3_Err != nil {
@@ -1130,9 +1130,9 @@ func runRow(v experimentView, r runLine) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var48 string
-			templ_7745c5c3_Var48, templ_7745c5c3_Err = templ.JoinStringErrs("Measure the others against " + r.name)
+			templ_7745c5c3_Var48, templ_7745c5c3_Err = templ.JoinStringErrs("baseline: measure the others against " + r.name)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `experiments.templ`, Line: 228, Col: 208}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `experiments.templ`, Line: 228, Col: 218}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var48))
 			if templ_7745c5c3_Err != nil {

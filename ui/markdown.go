@@ -8,6 +8,7 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
+	extast "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/parser"
 	mdtext "github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
@@ -30,13 +31,15 @@ func newMarkdown() markdown {
 }
 
 // html lays a note out. HTML in it is left out, and only links that a browser may safely follow stay links; the rest is text. A text that
-// cannot be laid out is shown as it is.
-func (m markdown) html(note string) templ.Component {
+// cannot be laid out is shown as it is. top is the level of its highest heading.
+func (m markdown) html(note string, top int) templ.Component {
 	if len(note) > maxMarkdown {
 		return plainText(note)
 	}
 	var b bytes.Buffer
-	if err := m.engine.Convert([]byte(note), &b); err != nil {
+	context := parser.NewContext()
+	context.Set(topHeading, top)
+	if err := m.engine.Convert([]byte(note), &b, parser.WithContext(context)); err != nil {
 		return plainText(note)
 	}
 	return templ.Raw(b.String())
@@ -45,15 +48,17 @@ func (m markdown) html(note string) templ.Component {
 // tame makes a document fit a page: no pictures from elsewhere, headings below the page's own, links that give nothing away.
 type tame struct{}
 
-// topHeading is the level of a note's highest heading, below the h2 of its section.
-const topHeading = 3
+// topHeading is where the parser's context has the level of a note's highest heading.
+var topHeading = parser.NewContextKey()
 
 // Transform implements parser.ASTTransformer.
-func (tame) Transform(doc *ast.Document, reader mdtext.Reader, _ parser.Context) {
+func (tame) Transform(doc *ast.Document, reader mdtext.Reader, context parser.Context) {
+	top, _ := context.Get(topHeading).(int)
 	var images []*ast.Image
 	var links []*ast.Link
+	var boxes []*extast.TaskCheckBox
 	var raws []ast.Node
-	highest, last := 7, topHeading-1
+	highest, last := 7, top-1
 	walk := func(fn func(ast.Node)) {
 		_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) { // fn has no errors
 			if entering {
@@ -68,6 +73,8 @@ func (tame) Transform(doc *ast.Document, reader mdtext.Reader, _ parser.Context)
 			images = append(images, n)
 		case *ast.RawHTML, *ast.HTMLBlock:
 			raws = append(raws, n)
+		case *extast.TaskCheckBox:
+			boxes = append(boxes, n)
 		case *ast.Heading:
 			highest = min(highest, n.Level)
 		case *ast.Link:
@@ -81,12 +88,19 @@ func (tame) Transform(doc *ast.Document, reader mdtext.Reader, _ parser.Context)
 	})
 	walk(func(n ast.Node) {
 		if h, ok := n.(*ast.Heading); ok {
-			h.Level = min(h.Level-highest+topHeading, last+1, 6)
+			h.Level = min(h.Level-highest+top, last+1, 6)
 			last = h.Level
 		}
 	})
 	for _, raw := range raws { // shown as what was written
 		raw.Parent().ReplaceChild(raw.Parent(), raw, asWritten(raw, reader.Source()))
+	}
+	for _, box := range boxes { // a character, since a field without a label says nothing to a screen reader
+		mark := "☐ "
+		if box.IsChecked {
+			mark = "☑ "
+		}
+		box.Parent().ReplaceChild(box.Parent(), box, ast.NewString([]byte(mark)))
 	}
 	for _, image := range images {
 		link := ast.NewLink()

@@ -123,7 +123,7 @@ func (u *UI) layOut(p *preview, data []byte) {
 			data = []byte(indent(data))
 		}
 	case kind == ".md" && !p.cut && len(data) <= maxMarkdown:
-		p.document = u.markdown.html(string(data))
+		p.document = u.markdown.html(string(data), 4)
 		return
 	case path.Base(p.path) == "MLmodel":
 		p.facts = modelFacts(data)

@@ -56,7 +56,7 @@ func (u *UI) run(r *http.Request) (view, error) {
 		mayChange: may(ctx, run.Info.ExperimentID, registry.ActionUpdate),
 	}
 	if v.note != "" {
-		v.noteHTML = u.markdown.html(v.note)
+		v.noteHTML = u.markdown.html(v.note, 2)
 	}
 	if run.Info.EndTime != nil {
 		v.ended = u.when(*run.Info.EndTime)

@@ -211,7 +211,7 @@ func runPage(v runView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"Metrics\"><table><thead><tr><th scope=\"col\">Metric</th><th scope=\"col\" class=\"num\">Latest</th><th scope=\"col\" class=\"num\">Step</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"Metrics (table)\"><table><thead><tr><th scope=\"col\">Metric</th><th scope=\"col\" class=\"num\">Latest</th><th scope=\"col\" class=\"num\">Step</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -560,7 +560,7 @@ func runInputs(v runView) templ.Component {
 			templ_7745c5c3_Var21 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 58, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Data and models\"><table><thead><tr><th scope=\"col\">Name</th><th scope=\"col\">What</th><th scope=\"col\">Id</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 58, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Data and models (table)\"><table><thead><tr><th scope=\"col\">Name</th><th scope=\"col\">What</th><th scope=\"col\">Id</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -824,7 +824,7 @@ func runTags(v runView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 83, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Tags\"><table class=\"pairs\"><thead class=\"hush\"><tr><th scope=\"col\">Tag</th><th scope=\"col\">Value</th><th scope=\"col\">Remove</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 83, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Tags (table)\"><table class=\"pairs\"><thead class=\"hush\"><tr><th scope=\"col\">Tag</th><th scope=\"col\">Value</th><th scope=\"col\">Remove</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -66,7 +66,7 @@ func TestChangeRun(t *testing.T) {
 		status int
 		want   string
 	}{
-		{url.Values{"do": {"note"}, "note": {"# Title\r\n\r\n<b>x</b> [y](javascript:alert(1))"}}, 200, "<h3>Title</h3>"},
+		{url.Values{"do": {"note"}, "note": {"# Title\r\n\r\n<b>x</b> [y](javascript:alert(1))"}}, 200, "<h2>Title</h2>"},
 		{url.Values{"do": {"tag"}, "key": {"team"}, "value": {"cellar"}}, 200, "cellar"},
 		{url.Values{"do": {"name"}, "name": {"changed"}}, 200, "<h1>changed"},
 		{url.Values{"do": {"untag"}, "key": {"team"}}, 200, "None set."},

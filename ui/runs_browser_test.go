@@ -266,7 +266,7 @@ func TestRunsTableInBrowser(t *testing.T) {
 	t.Run("baseline", func(t *testing.T) {
 		b.t = t
 		b.open(page + "?col=metrics.rmse")
-		b.text(`document.querySelector('.base[aria-label="Measure the others against wine-0.42"]').click()`)
+		b.text(`document.querySelector('.base[aria-label="baseline: measure the others against wine-0.42"]').click()`)
 		b.until(`document.querySelector(".baseline tr th")?.textContent.includes("wine-0.42")`)
 		b.until(`[...document.querySelectorAll(".delta")].some((e) => e.textContent === "+0.01 (1.3%)")`)
 		b.noErrors("baseline")

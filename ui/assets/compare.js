@@ -1,4 +1,4 @@
-// Parallel coordinates: a drag along an axis keeps the runs that pass there.
+// A click on a point of the scatter opens its run. Parallel coordinates: a drag along an axis keeps the runs that pass there.
 "use strict";
 
 {
@@ -32,6 +32,11 @@
     });
     note.replaceChildren(`${inside.length} runs pass. `, ...(inside.length ? [link] : []), clear);
   }
+
+  document.addEventListener("click", (event) => {
+    const dot = event.target.closest?.("[data-href]");
+    if (dot) location.href = dot.dataset.href;
+  });
 
   document.addEventListener("pointerdown", (event) => {
     const picture = event.target.closest?.("[data-parallel] svg");

@@ -109,11 +109,13 @@
     form.prepend(...$$("input[type=hidden]", twin).map((e) => e.cloneNode()));
   }
 
+  const usual = { smooth: "0", view: "active", max: "100" }; // what an address need not say
+
   function formURL(form, submitter) {
     const data = new FormData(form);
     if (submitter?.name) data.append(submitter.name, submitter.value);
     const query = new URLSearchParams();
-    for (const [key, value] of data) if (value !== "" && !(key === "smooth" && Number(value) === 0)) query.append(key, value);
+    for (const [key, value] of data) if (value !== "" && !(usual[key] === value)) query.append(key, value);
     const url = new URL(form.getAttribute("action"), location.href);
     url.search = query;
     return url.pathname + url.search;
