@@ -262,8 +262,17 @@ func (f *Frame) enforceTensor(schema *Schema) (*Frame, error) {
 		}
 		return nil, schemaErrorf("Input DataFrame is empty.")
 	}
+	if len(field.Shape) == 1 && (field.Shape[0] == -1 || field.Shape[0] == f.Rows) && (f.Array && f.scalars || !f.Array && len(f.Columns) == 1) {
+		// A list of scalars, and a DataFrame of one column, are one-dimensional arrays.
+		out := *f
+		out.Array, out.scalars = true, true
+		return &out, nil
+	}
 	shape := []int{f.Rows, len(f.Columns)}
-	fits := len(field.Shape) == 2 && (field.Shape[0] == -1 || field.Shape[0] == f.Rows) && (field.Shape[1] == -1 || field.Shape[1] == len(f.Columns))
+	if f.Array && f.scalars {
+		shape = shape[:1]
+	}
+	fits := len(shape) == 2 && len(field.Shape) == 2 && (field.Shape[0] == -1 || field.Shape[0] == f.Rows) && (field.Shape[1] == -1 || field.Shape[1] == len(f.Columns))
 	if !f.Array && !fits && len(f.Columns) > 1 {
 		return nil, schemaErrorf("This model contains a model signature with an unnamed input. Since the input data is a pandas DataFrame containing multiple columns, "+
 			"the input shape must be of the structure (-1, number_of_dataframe_columns). Instead, the input DataFrame passed had %d columns and an input shape of %s "+
