@@ -104,7 +104,7 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 		e.ready.CABundle = caBundle(e.dir.path)
 	}
 	e.scoring = serving.New(serving.Config{
-		Catalog: catalog{e.store}, Objects: modelFiles{e.files}, Log: e.cfg.Log, MaxBody: e.cfg.MaxBody, Version: MLflowVersion,
+		Catalog: catalog{e.store}, Objects: modelFiles{e.files}, Log: e.cfg.Log, MaxBody: e.cfg.MaxBody, Version: MLflowVersion, Release: Version,
 		Fallback: e.pythonFallback(), Clock: e.cfg.Clock, NewID: e.cfg.NewID, Random: e.cfg.Random,
 		CurrentAlias: e.cfg.CurrentAlias, UpstreamHosts: e.cfg.UpstreamHosts,
 	})

@@ -17,8 +17,9 @@ import (
 type dialect interface {
 	// score answers a request body.
 	score(ctx context.Context, t *target, model *Loaded, body []byte, contentType string) answer
-	// refuse answers an error.
+	// refuse answers an error, unresolved the error of a name or version.
 	refuse(err error) answer
+	unresolved(err error) answer
 	// tooLarge answers a body above the limit.
 	tooLarge() answer
 }
@@ -31,6 +32,8 @@ func (d mlflow) score(ctx context.Context, _ *target, model *Loaded, body []byte
 }
 
 func (d mlflow) refuse(err error) answer { return d.s.refuse(err) }
+
+func (d mlflow) unresolved(err error) answer { return d.s.refuse(err) }
 
 func (d mlflow) tooLarge() answer {
 	a := d.s.refuse(registry.Invalidf("%v", &tooLargeError{d.s.cfg.MaxBody}))
@@ -45,7 +48,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, at route, d di
 	id := func() string { return s.requestID(w, r) }
 	c, err := s.resolve(ctx, at.name, at.selector)
 	if err != nil {
-		a := d.refuse(err)
+		a := d.unresolved(err)
 		s.write(w, a.status, a.contentType, a.body)
 		s.unresolved(at.name, err, id(), a, time.Since(began))
 		return

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +51,8 @@ type Config struct {
 	MaxBody int64
 	// Version is what the /version routes answer (default 3.17.2, the MLflow release that is followed).
 	Version string
+	// Release is this program's version, which /v2 answers.
+	Release string
 	// Fallback loads what no engine here scores; nil means that such models are refused.
 	Fallback Fallback
 	// CacheSize is the number of models kept loaded (default 256).
@@ -103,7 +105,11 @@ func New(cfg Config) *Server {
 		cfg.Clock = time.Now
 	}
 	if cfg.NewID == nil {
-		cfg.NewID = func() string { return strings.ToLower(rand.Text()) }
+		cfg.NewID = func() string {
+			var b [16]byte
+			_, _ = rand.Read(b[:]) // never fails
+			return hex.EncodeToString(b[:])
+		}
 	}
 	if cfg.Random == nil {
 		cfg.Random = mathrand.Float64

@@ -53,24 +53,27 @@ func appendAny(b []byte, v any, comma, colon string) []byte {
 // ColumnsOf is a table of rows as pandas makes it: of dictionaries a column for each key, of values one column,
 // of lists a column for each place. ok is false when the rows are of different shapes.
 func ColumnsOf(rows []any) (columns []Column, ok bool) {
+	form, first := byte(0), byte(0)
 	for i, row := range rows {
 		cells := Members{{Value: row}}
+		form = 'v'
 		switch row := row.(type) {
 		case Members:
-			cells = row
+			cells, form = row, 'm'
 		case []any:
-			cells = make(Members, len(row))
+			cells, form = make(Members, len(row)), 'l'
 			for j, v := range row {
 				cells[j].Value = v
 			}
 		}
 		if i == 0 {
+			first = form
 			columns = make([]Column, len(cells))
 			for j, m := range cells {
 				columns[j].Name = m.Key
 			}
 		}
-		if len(cells) != len(columns) {
+		if form != first || len(cells) != len(columns) {
 			return nil, false
 		}
 		for j, m := range cells {
