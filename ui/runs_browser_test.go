@@ -23,6 +23,7 @@ const noteText = "# Elastic net\n\nTrained on **red wine**; see [the paper](http
 
 const reportPage = `<!DOCTYPE html><h1 id="title">Report</h1><p>Made by a run.</p>
 <script>document.getElementById("title").textContent = "Report of " + 6 * 7;
+parent.postMessage(document.body.innerText, "*");
 try { parent.document.title = "stolen"; } catch (e) { document.body.append("kept apart"); }
 fetch("/palette.json").then(() => document.body.append("reached"), () => document.body.append(", no network"));</script>`
 
@@ -174,6 +175,8 @@ func TestRunInBrowser(t *testing.T) {
 		b.until(`document.activeElement.id === "file-report.html"`)
 		b.keys(kb.Enter)
 		b.until(`document.querySelector("iframe.framed")`)
+		b.text(`(() => { addEventListener("message", (e) => { window.heard = e.origin + " " + e.data; }); document.querySelector("iframe.framed").scrollIntoView(); })()`)
+		b.until(`window.heard?.startsWith("null Report of 42")`)
 		b.open(page + "?path=plots&file=plots/residuals.png")
 		b.until(`document.querySelector("img.picture").naturalWidth === 320`)
 		b.noErrors("files")
@@ -334,6 +337,38 @@ func TestCompareInBrowser(t *testing.T) {
 		}
 	}
 	b.noErrors("compare")
+}
+
+// Without the script charts are drawn, files are shown, runs are compared and changed.
+func TestRunsWithoutScript(t *testing.T) {
+	h, experiment, _ := wine(t)
+	id := training(h, experiment, "boosted", 0, registry.RunFinished)
+	b := openBrowser(t)
+	b.script(false)
+	seen := func(selector string) {
+		t.Helper()
+		b.do(chromedp.WaitReady(chromedp.CSS(selector)))
+	}
+	b.open(h.server.URL + "/runs/" + id + "?smooth=0.5&file=predictions.csv")
+	b.focus(".plot-bar [name=y]")
+	b.keys("l" + kb.ArrowDown)
+	b.click(".plot-bar button")
+	seen(`[data-key="loss"][data-log] polyline.faint`)
+	seen(".preview .cells td.num")
+	b.open(h.server.URL + "/experiments/" + experiment)
+	b.click(".runs tbody tr:nth-child(1) input")
+	b.click(".runs tbody tr:nth-child(2) input")
+	b.click(".bulk button[formaction='/compare']")
+	seen(".compare .differs")
+	seen(".wide [data-chart] polyline")
+	b.open(h.server.URL + "/experiments/" + experiment)
+	b.click(".runs tbody tr:nth-child(1) input")
+	b.click(".bulk button[value=delete]")
+	seen(".done")
+	if stage := must[registry.Run](t)(h.store.Run(t.Context(), id)).Info.LifecycleStage; stage != registry.StageDeleted {
+		t.Errorf("the run is %s", stage)
+	}
+	b.noErrors("without script")
 }
 
 // drag moves the pressed mouse from one place to another.
