@@ -277,7 +277,7 @@ func (e *Env) serve() {
 	for i, l := range e.listeners {
 		s := &http.Server{
 			Handler: e.chain(handlers[i].name, handlers[i].handler), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 10 * time.Minute,
-			TLSConfig: e.tls, ErrorLog: slog.NewLogLogger(e.cfg.Log.Handler(), slog.LevelWarn),
+			TLSConfig: e.tls.Clone(), ErrorLog: slog.NewLogLogger(e.cfg.Log.Handler(), slog.LevelWarn),
 		}
 		e.servers = append(e.servers, s)
 		e.serving.Go(func() {
