@@ -68,7 +68,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, at route, d di
 		if _, isMLflow := d.(mlflow); isMLflow {
 			// Nothing here needs the bodies: they stream.
 			r.Header.Set("X-Request-Id", id())
-			s.observe(t, id, up.pass(w, r, at.action), time.Since(began))
+			up.pass(w, r, at.action, func(a answer) { s.observe(t, id, a, time.Since(began)) })
 			return
 		}
 	}

@@ -331,6 +331,10 @@ func (p *expressionParser) power() (node, error) {
 	if err := p.next(); err != nil {
 		return nil, err
 	}
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
 	exponent, err := p.unary()
 	return pair(base, exponent, func(a, b any) (any, error) { return arithmetic("**", a, b) }), err
 }

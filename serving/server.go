@@ -158,7 +158,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		if up, ok := model.Model.(*upstream); ok {
-			up.pass(w, r, at.action)
+			up.pass(w, r, at.action, func(answer) {})
 			return
 		}
 	}

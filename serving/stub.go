@@ -83,7 +83,16 @@ type StubLatency struct {
 const (
 	maxLatency = time.Minute
 	maxStubs   = 1_000 // kept compiled
+	// maxStubAnswer bounds an answer in bytes, since a long one may stand for every row of a request.
+	maxStubAnswer = 64 << 20
 )
+
+func checkStubAnswer(rows, bytes int) error {
+	if bytes > maxStubAnswer {
+		return registry.Invalidf("The stub's answer to %d rows is larger than the limit of %d bytes. Send fewer rows at a time.", rows, maxStubAnswer)
+	}
+	return nil
+}
 
 // UnmarshalJSON reads the three forms.
 func (l *StubLatency) UnmarshalJSON(data []byte) error {
@@ -355,13 +364,18 @@ func stubAnswers(field string, texts ...json.RawMessage) (func(*frame.Frame) (an
 		return nil, fmt.Errorf("%s is empty", field)
 	}
 	values := make([]any, len(texts))
+	longest := 0
 	for i, text := range texts {
+		longest = max(longest, len(text))
 		var err error
 		if values[i], err = stubValue(field, text); err != nil {
 			return nil, err
 		}
 	}
 	return func(table *frame.Frame) (any, error) {
+		if err := checkStubAnswer(table.Rows, longest*table.Rows); err != nil {
+			return nil, err
+		}
 		out := make([]any, table.Rows)
 		for i := range out {
 			out[i] = values[i%len(values)]

@@ -67,12 +67,19 @@ func (e *expression) rows(table *frame.Frame) ([]any, error) {
 	}
 	row := make([]any, len(columns))
 	out := make([]any, table.Rows)
+	size := 0
 	for i := range out {
 		for j, c := range columns {
 			row[j] = c.At(i)
 		}
 		v, err := e.root(row)
 		if err != nil {
+			return nil, err
+		}
+		if text, ok := v.(string); ok {
+			size += len(text)
+		}
+		if err := checkStubAnswer(table.Rows, size); err != nil {
 			return nil, err
 		}
 		out[i] = v

@@ -50,6 +50,10 @@ func (l *StubLookup) compile(signature *Signature) (func(*frame.Frame) (any, err
 		}
 		found[key] = value
 	}
+	longest := len(l.Default)
+	for _, v := range found {
+		longest = max(longest, len(frame.PyRepr(v)))
+	}
 	var otherwise any
 	if l.Default != nil {
 		if otherwise, err = stubValue("lookup.default", l.Default); err != nil {
@@ -57,6 +61,9 @@ func (l *StubLookup) compile(signature *Signature) (func(*frame.Frame) (any, err
 		}
 	}
 	return func(table *frame.Frame) (any, error) {
+		if err := checkStubAnswer(table.Rows, longest*table.Rows); err != nil {
+			return nil, err
+		}
 		keys, err := lookupColumns(table, l.Key)
 		if err != nil {
 			return nil, registry.Errorf(registry.BadRequest, "The stub looks rows up by a column that the data lacks: %v", err)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -65,10 +67,12 @@ type upstreams struct {
 	allowed []string
 	client  *http.Client
 	timeout time.Duration
+	log     *log.Logger
 }
 
 func (u *upstreams) open(c Config) {
 	u.allowed, u.timeout = c.UpstreamHosts, c.UpstreamTimeout
+	u.log = slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	own := &net.Dialer{Timeout: 10 * time.Second, ControlContext: onlyLoopback}
 	u.client = &http.Client{
@@ -178,13 +182,27 @@ func (m *upstream) outgoing(h http.Header, action string, to *url.URL) error {
 	h.Del("Authorization")
 	h.Del("Cookie")
 	h.Set(hopsHeader, strconv.Itoa(hops+1))
-	*to = *m.base.JoinPath(action)
+	*to = *m.base
+	to.Path += "/" + action
 	return nil
 }
 
-// pass sends a request on and its answer back, both as they come. The answer has no body here; a failure to reach the server is answered too.
-func (m *upstream) pass(w http.ResponseWriter, r *http.Request, action string) (a answer) {
+// pass sends a request on and its answer back, both as they come; a failure to reach the server is answered too. done hears what was
+// answered, with the beginning of the body of an error; it is called even if the connection has to be broken off.
+func (m *upstream) pass(w http.ResponseWriter, r *http.Request, action string, done func(answer)) {
 	var target url.URL
+	var a answer
+	defer func() {
+		// ReverseProxy panics to break the connection when the server's answer breaks off.
+		p := recover()
+		if p != nil {
+			a.status, a.body = http.StatusBadGateway, []byte("The scoring server's answer broke off.")
+		}
+		done(a)
+		if p != nil {
+			panic(p)
+		}
+	}()
 	if r.Header.Get("X-Request-Id") == "" {
 		r.Header.Set("X-Request-Id", w.Header().Get("X-Request-Id"))
 	}
@@ -192,11 +210,12 @@ func (m *upstream) pass(w http.ResponseWriter, r *http.Request, action string) (
 	if err := m.outgoing(header, action, &target); err != nil {
 		a = m.problem(err)
 		writeAnswer(w, a)
-		return a
+		return
 	}
 	proxy := httputil.ReverseProxy{
 		Transport:     m.of.client.Transport,
 		FlushInterval: -1, // answers may be streams
+		ErrorLog:      m.of.log,
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.Header = header
 			p.Out.URL, p.Out.Host = &target, ""
@@ -217,22 +236,14 @@ func (m *upstream) pass(w http.ResponseWriter, r *http.Request, action string) (
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			a = m.problem(err)
-			if r.Context().Err() == nil {
+			if a = m.problem(err); r.Context().Err() == nil {
 				writeAnswer(w, a)
+			} else {
+				a.status = registry.Cancelled.HTTPStatus() // the client's doing, not the server's
 			}
 		},
 	}
-	defer func() {
-		// ReverseProxy aborts the connection when the server's answer breaks off; it is counted all the same.
-		if p := recover(); p != nil {
-			a.status = http.StatusBadGateway
-			a.body = []byte("The scoring server's answer broke off.")
-			panic(p)
-		}
-	}()
 	proxy.ServeHTTP(w, r)
-	return a
 }
 
 // failing is r, or the error that reading it met.
