@@ -169,7 +169,10 @@ func TestUpstreamProblems(t *testing.T) {
 		{"http://\x01", "write http://HOST:PORT", 400, ""},
 	} {
 		r := single(upstreamVersion("1", c.address))
-		config := serving.Config{Catalog: r, UpstreamTimeout: 200 * time.Millisecond}
+		config := serving.Config{Catalog: r}
+		if c.address == slow {
+			config.UpstreamTimeout = 200 * time.Millisecond
+		}
 		if c.allow != "" {
 			config.UpstreamHosts = []string{c.allow}
 		}
