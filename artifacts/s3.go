@@ -118,6 +118,10 @@ func (s *s3Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if r.ContentLength == 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		// Go asks for a body only when there is one; awscli waits for the 100 all the same.
+		w.WriteHeader(http.StatusContinue)
+	}
 	c := &call{server: s, store: s.store, ctx: r.Context(), r: r, headers: r.Header, requestID: strings.ToUpper(s.store.newID()[:16])}
 	reply := &reply{w: w, call: c}
 	c.w = reply
