@@ -48,7 +48,7 @@ func (g guiScoring) Describe(ctx context.Context, name, selector string) (ui.Mod
 	if err != nil {
 		return ui.Model{}, err
 	}
-	m := ui.Model{Flavor: info.Flavor, Native: info.Native || info.Python, Problem: info.Problem, InputExample: info.InputExample}
+	m := ui.Model{Flavor: info.Flavor, Native: info.Native || info.Python || info.Upstream != "" && info.Problem == "", Problem: info.Problem, InputExample: info.InputExample}
 	if s := info.Signature; s != nil {
 		m.Inputs, m.Outputs = uiFields(s.Inputs), uiFields(s.Outputs)
 		if s.Params != nil {
