@@ -191,6 +191,7 @@ func TestBadSettings(t *testing.T) {
 		if status, _, version := ask(t, url+"/model/m/1/invocations"); status != 200 || version != "1" {
 			t.Errorf("%s=%s: version 1 answers %d", c.tag, c.value, status)
 		}
+		eventually(t, "the failure is noted", func() bool { return len(s.Failures("m")) > 0 })
 		if f := s.Failures("m"); len(f) != 1 || f[0].Status != 400 || f[0].Version != "" || f[0].RequestID == "" || !strings.Contains(f[0].Message, c.tag) {
 			t.Errorf("%s=%s: %+v", c.tag, c.value, f)
 		}
