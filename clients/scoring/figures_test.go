@@ -38,7 +38,7 @@ type server struct {
 var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}}
 
 func post(url string, body []byte) (int, []byte, error) {
-	r, err := client.Post(url, "application/json", bytes.NewReader(body)) //nolint:noctx // the client has a time limit
+	r, err := client.Post(url, "application/json", bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -211,7 +211,7 @@ func resident(pid int) float64 {
 
 func get(t *testing.T, url string) []byte {
 	t.Helper()
-	r, err := client.Get(url) //nolint:noctx // the client has a time limit
+	r, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
