@@ -58,9 +58,16 @@ func (db *DB) Each(ctx context.Context, fn func(*Row) error, query string, args 
 	}
 	defer db.direct.put(c)
 	if ctx.Done() != nil {
-		// Interrupt may be called from anywhere while the connection is open, which it is until Close has all of them back.
-		stop := context.AfterFunc(ctx, func() { sqlite3.Xsqlite3_interrupt(c.tls, c.db) })
-		defer stop()
+		interrupted := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			defer close(interrupted)
+			sqlite3.Xsqlite3_interrupt(c.tls, c.db)
+		})
+		defer func() {
+			if !stop() {
+				<-interrupted // a late one would hit the connection's next query
+			}
+		}()
 	}
 	err = c.each(fn, query, args)
 	if cerr := ctx.Err(); err != nil && cerr != nil {

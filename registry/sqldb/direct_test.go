@@ -153,3 +153,29 @@ func BenchmarkRead1000(b *testing.B) {
 		}
 	})
 }
+
+// The end of one caller's context never interrupts the query of the next one on the same connection.
+func TestEachInterruptsItsOwnQueryOnly(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "x.db"))
+	const query = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 300) SELECT count(*) FROM c"
+	nothing := func(*sqldb.Row) error { return nil }
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 1500 {
+				ctx, cancel := context.WithCancel(t.Context())
+				go cancel()
+				_ = db.Each(ctx, nothing, query) // it may end early
+			}
+		})
+		wg.Go(func() {
+			for range 1500 {
+				if err := db.Each(t.Context(), nothing, query); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
