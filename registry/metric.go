@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/prinzbox/prinzbox/registry/pyjson"
-	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
 // Float is a float64 that MLflow's JSON can carry: NaN is the text "NaN". Infinities do not occur in answers: the store
@@ -291,13 +290,11 @@ func (s *Store) MetricHistory(ctx context.Context, runID, key string, max int, p
 		limit = max + 1
 	}
 	var points []Metric
-	err = s.db.Each(ctx, func(r *sqldb.Row) error {
+	err = s.eachPoint(ctx, runID, key, limit, offset, func(p Point) {
 		if len(points) == cap(points) { // append would grow a long list by a quarter each time
 			points = slices.Grow(points, 64+len(points))
 		}
-		points = append(points, Metric{Key: key, Value: Float(r.Float(0)).orNaN(r.Int(1) != 0), Timestamp: r.Int(2), Step: r.Int(3)})
-		return nil
-	}, `SELECT m.value, m.is_nan, m.timestamp, m.step FROM runs r JOIN metrics m ON m.rid = r.rid
-		WHERE r.run_id = ? AND m.key = ? ORDER BY m.timestamp, m.step, m.value LIMIT ? OFFSET ?`, runID, key, limit, offset)
+		points = append(points, Metric{Key: key, Value: Float(p.Value), Timestamp: p.Timestamp, Step: p.Step})
+	})
 	return pageOf(points, max, offset), err
 }

@@ -19,9 +19,14 @@ func (s *Store) EachPoint(ctx context.Context, runID, key string, max int, fn fu
 	if max > 0 {
 		limit = max
 	}
+	return s.eachPoint(ctx, runID, key, limit, 0, fn)
+}
+
+// eachPoint is EachPoint from an offset on; a negative limit means all.
+func (s *Store) eachPoint(ctx context.Context, runID, key string, limit, offset int, fn func(Point)) error {
 	return s.db.Each(ctx, func(r *sqldb.Row) error {
 		fn(Point{Value: float64(Float(r.Float(0)).orNaN(r.Int(1) != 0)), Timestamp: r.Int(2), Step: r.Int(3)})
 		return nil
-	}, `SELECT m.value, m.is_nan, m.timestamp, m.step FROM metrics m
-		WHERE m.rid = (SELECT rid FROM runs WHERE run_id = ?) AND m.key = ? ORDER BY m.timestamp, m.step, m.value LIMIT ?`, runID, key, limit)
+	}, `SELECT m.value, m.is_nan, m.timestamp, m.step FROM runs r JOIN metrics m ON m.rid = r.rid
+		WHERE r.run_id = ? AND m.key = ? ORDER BY m.timestamp, m.step, m.value LIMIT ? OFFSET ?`, runID, key, limit, offset)
 }

@@ -27,6 +27,15 @@ var runGrammar = filter.Grammar{
 	DatasetKeys: []string{"context", "digest", "name"},
 }
 
+// rowsOfRun finds a metric, param or tag of the run that a column holds.
+func rowsOfRun(rid string) map[filter.Kind]string {
+	return map[filter.Kind]string{
+		filter.Metric: "SELECT 1 FROM latest_metrics x WHERE x.rid = " + rid + " AND x.key = ?",
+		filter.Param:  "SELECT 1 FROM params x WHERE x.rid = " + rid + " AND x.key = ?",
+		filter.Tag:    "SELECT 1 FROM tags x WHERE x.rid = " + rid + " AND x.key = ?",
+	}
+}
+
 const runDatasetRows = "SELECT 1 FROM run_datasets i JOIN datasets d ON d.did = i.did WHERE i.rid = r.rid AND "
 
 var runColumnsOf = filter.Columns{
@@ -36,11 +45,7 @@ var runColumnsOf = filter.Columns{
 		// MLflow looks at the tag, which can be deleted while the name stays.
 		"run_name": "(SELECT n.value FROM tags n WHERE n.rid = r.rid AND n.key = '" + TagRunName + "')",
 	},
-	Rows: map[filter.Kind]string{
-		filter.Metric: "SELECT 1 FROM latest_metrics x WHERE x.rid = r.rid AND x.key = ?",
-		filter.Param:  "SELECT 1 FROM params x WHERE x.rid = r.rid AND x.key = ?",
-		filter.Tag:    "SELECT 1 FROM tags x WHERE x.rid = r.rid AND x.key = ?",
-	},
+	Rows: rowsOfRun("r.rid"),
 	Datasets: map[string][2]string{
 		"name": {runDatasetRows, "d.name"}, "digest": {runDatasetRows, "d.digest"}, "context": {runDatasetRows, "i.context"},
 	},

@@ -51,14 +51,7 @@ const (
 )
 
 // orderedRunColumns asks for params, metrics and tags by the index's own run, so that SQLite need not fetch the run first.
-var orderedRunColumns = filter.Columns{
-	Attributes: runColumnsOf.Attributes, Datasets: runColumnsOf.Datasets,
-	Rows: map[filter.Kind]string{
-		filter.Metric: "SELECT 1 FROM latest_metrics x WHERE x.rid = o.rid AND x.key = ?",
-		filter.Param:  "SELECT 1 FROM params x WHERE x.rid = o.rid AND x.key = ?",
-		filter.Tag:    "SELECT 1 FROM tags x WHERE x.rid = o.rid AND x.key = ?",
-	},
-}
+var orderedRunColumns = filter.Columns{Attributes: runColumnsOf.Attributes, Datasets: runColumnsOf.Datasets, Rows: rowsOfRun("o.rid")}
 
 // selection is the search of a part, nil if the filter leaves none of it. The filter's conditions on the metric itself become
 // conditions on the index.

@@ -82,6 +82,17 @@ func appendList[T any](b []byte, items []T, one func([]byte, *T) []byte) []byte 
 	return append(b, ']')
 }
 
+// appendPage is an answer of one list, left out when empty, and the token of the next page.
+func appendPage[T any](b []byte, name string, items []T, one func([]byte, *T) []byte, token string) []byte {
+	o := openObject(b)
+	if len(items) > 0 {
+		o.name(name)
+		o.b = appendList(o.b, items, one)
+	}
+	o.textUnlessEmpty("next_page_token", token)
+	return o.close()
+}
+
 func appendKeyValue(b []byte, kv *registry.KeyValue) []byte {
 	o := openObject(b)
 	o.text("key", kv.Key)
@@ -158,24 +169,12 @@ func (r runResponse) appendJSON(b []byte) []byte {
 }
 
 func (r searchRunsResponse) appendJSON(b []byte) []byte {
-	o := openObject(b)
-	if len(r.Runs) > 0 {
-		o.name("runs")
-		o.b = appendList(o.b, r.Runs, appendRun)
-	}
-	o.textUnlessEmpty("next_page_token", r.NextPageToken)
-	return o.close()
+	return appendPage(b, "runs", r.Runs, appendRun, r.NextPageToken)
 }
 
 func (r metricHistoryResponse) appendJSON(b []byte) []byte {
 	const point = 96 // about its bytes
-	o := openObject(slices.Grow(b, point*len(r.Metrics)))
-	if len(r.Metrics) > 0 {
-		o.name("metrics")
-		o.b = appendList(o.b, r.Metrics, appendMetric)
-	}
-	o.textUnlessEmpty("next_page_token", r.NextPageToken)
-	return o.close()
+	return appendPage(slices.Grow(b, point*len(r.Metrics)), "metrics", r.Metrics, appendMetric, r.NextPageToken)
 }
 
 func appendVersion(b []byte, v *registry.ModelVersion) []byte {
@@ -203,11 +202,5 @@ func appendVersion(b []byte, v *registry.ModelVersion) []byte {
 }
 
 func (r versionsResponse) appendJSON(b []byte) []byte {
-	o := openObject(b)
-	if len(r.ModelVersions) > 0 {
-		o.name("model_versions")
-		o.b = appendList(o.b, r.ModelVersions, appendVersion)
-	}
-	o.textUnlessEmpty("next_page_token", r.NextPageToken)
-	return o.close()
+	return appendPage(b, "model_versions", r.ModelVersions, appendVersion, r.NextPageToken)
 }
