@@ -50,7 +50,7 @@ func TestBoostingAsMLflowSavesIt(t *testing.T) {
 					t.Errorf("%s: %d %s", m.Model, status, body)
 					continue
 				}
-				if !near(answer.Predictions, m.Predictions) {
+				if !near(answer.Predictions, m.Predictions, 1e-6) {
 					t.Errorf("%s answers\n%v, want\n%v", m.Model, answer.Predictions, m.Predictions)
 				}
 				info, err := server.Describe(t.Context(), m.Model, "")
@@ -62,23 +62,34 @@ func TestBoostingAsMLflowSavesIt(t *testing.T) {
 	}
 }
 
-// near compares decoded answers: text exactly, numbers to 1e-6 of their size.
-func near(got, want any) bool {
+// near compares decoded JSON: text exactly, numbers to a tolerance of their size.
+func near(got, want any, tolerance float64) bool {
 	switch want := want.(type) {
+	case map[string]any:
+		object, ok := got.(map[string]any)
+		if !ok || len(object) != len(want) {
+			return false
+		}
+		for k, v := range want {
+			if other, ok := object[k]; !ok || !near(other, v, tolerance) {
+				return false
+			}
+		}
+		return true
 	case []any:
 		list, ok := got.([]any)
 		if !ok || len(list) != len(want) {
 			return false
 		}
 		for i := range want {
-			if !near(list[i], want[i]) {
+			if !near(list[i], want[i], tolerance) {
 				return false
 			}
 		}
 		return true
 	case float64:
 		number, ok := got.(float64)
-		return ok && math.Abs(number-want) <= 1e-6*math.Max(1, math.Abs(want))
+		return ok && math.Abs(number-want) <= tolerance*math.Max(1, math.Abs(want))
 	}
 	return got == want
 }

@@ -100,6 +100,7 @@ func TestFailures(t *testing.T) {
 		}
 		a.Body.Close()
 	}
+	eventually(t, "the last failure is noted", func() bool { f := s.Failures("m"); return len(f) > 0 && f[0].RequestID == "made" })
 	got := s.Failures("m")
 	if len(got) != 20 || got[0].RequestID != "made" || got[1].RequestID != "id-23" || got[19].RequestID != "id-5" {
 		t.Fatalf("%d failures, %+v", len(got), got[0])
@@ -108,6 +109,7 @@ func TestFailures(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	post(t, url+"/nobody/invocations", "application/json", "{}")
+	eventually(t, "a name that is not there is noted", func() bool { return len(s.Failures("")) > 0 })
 	if got := s.Failures(""); len(got) != 1 || got[0].Status != 404 {
 		t.Errorf("%+v", got)
 	}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/prinzbox/prinzbox/registry"
 	"github.com/prinzbox/prinzbox/serving/frame"
-	"github.com/prinzbox/prinzbox/serving/pyobj"
 	"github.com/prinzbox/prinzbox/serving/sklearn"
 )
 
@@ -204,17 +203,6 @@ type sklearnFlavor struct {
 	Version string `yaml:"sklearn_version"`
 }
 
-type sklearnModel struct {
-	*sklearn.Model
-	signature *Signature
-}
-
-func (m *sklearnModel) Signature() *Signature { return m.signature }
-
-func (m *sklearnModel) Predict(_ context.Context, table *frame.Frame) (*frame.Result, error) {
-	return m.Model.Predict(table)
-}
-
 func loadSklearn(ctx context.Context, objects Objects, uri string, meta *mlmodel, node yaml.Node, signature *Signature, l *Loaded) error {
 	var flavor sklearnFlavor
 	if err := node.Decode(&flavor); err != nil {
@@ -239,7 +227,7 @@ func loadSklearn(ctx context.Context, objects Objects, uri string, meta *mlmodel
 	if path == "" {
 		path = "model.pkl"
 	}
-	if strings.HasPrefix(path, "/") || strings.Contains("/"+path+"/", "/../") {
+	if outside(path) {
 		return registry.Invalidf("The sklearn flavor of the model at %s points outside its directory: pickled_model %q", uri, path)
 	}
 	data, err := readFile(ctx, objects, uri, path, maxModel)
@@ -247,14 +235,8 @@ func loadSklearn(ctx context.Context, objects Objects, uri string, meta *mlmodel
 		return err
 	}
 	l.Files = append(l.Files, path)
-	limits := pyobj.Limits{Bytes: maxModel}
-	var graph pyobj.Value
-	switch flavor.Format {
-	case "skops":
-		graph, err = pyobj.ReadSkops(data, limits)
-	case "pickle", "cloudpickle", "":
-		graph, err = pyobj.ReadPickle(data, limits)
-	default:
+	graph, known, err := readObject(flavor.Format, data)
+	if !known {
 		return registry.Errorf(registry.NotImplemented, "The serialization_format %s of the model at %s is not supported (supported: pickle, cloudpickle, skops).", flavor.Format, uri)
 	}
 	if err != nil {
@@ -262,7 +244,7 @@ func loadSklearn(ctx context.Context, objects Objects, uri string, meta *mlmodel
 	}
 	if boosting, class, ok, err := boostingObject(graph, pyfunc.Fn); ok {
 		if err != nil {
-			return boostingError(uri, path, err)
+			return engineError(uri, path, err)
 		}
 		boosting.signature = signature
 		l.Flavor, l.Estimator, l.Model = "sklearn", class, boosting
@@ -273,7 +255,8 @@ func loadSklearn(ctx context.Context, objects Objects, uri string, meta *mlmodel
 		return registry.Errorf(registry.NotImplemented, "The model at %s is not scored without Python: %v.", uri, err)
 	}
 	l.Flavor, l.Estimator = "sklearn", engine.Class
-	l.Model = &sklearnModel{engine, signature}
+	predict := func(_ context.Context, table *frame.Frame) (*frame.Result, error) { return engine.Predict(table) }
+	l.Model = &engineModel{predict, signature}
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 func loadONNX(ctx context.Context, objects Objects, uri string, _ *mlmodel, node yaml.Node, signature *Signature, l *Loaded) error {
-	flavor, data, err := readBoosting(ctx, objects, uri, "onnx", node, signature, l)
+	flavor, data, err := readEngineFile(ctx, objects, uri, "onnx", node, signature, l)
 	if err != nil {
 		return err
 	}
@@ -26,11 +26,11 @@ func loadONNX(ctx context.Context, objects Objects, uri string, _ *mlmodel, node
 		return readFile(ctx, objects, uri, file, maxModel)
 	})
 	if err != nil {
-		return boostingError(uri, flavor.Data, err)
+		return engineError(uri, flavor.Data, err)
 	}
 	l.Estimator = "ONNX"
 	predict := func(_ context.Context, table *frame.Frame) (*frame.Result, error) { return engine.Predict(table) }
-	l.Model = &boostingModel{predict, signature}
+	l.Model = &engineModel{predict, signature}
 	return nil
 }
 

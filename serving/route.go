@@ -46,6 +46,11 @@ func parseRoute(escaped string) (route, bool) {
 	default:
 		return route{}, false
 	}
+	return r.unescaped()
+}
+
+// unescaped is a route that was cut out of an escaped path, with its name and selector as they are meant.
+func (r route) unescaped() (route, bool) {
 	var err error
 	if r.name, err = url.PathUnescape(r.name); err != nil || r.name == "" {
 		return route{}, false

@@ -76,9 +76,7 @@ func TestUpstream(t *testing.T) {
 		t.Errorf("%d %s %s", status, kind, answer)
 	}
 	// What happened is noted once the answer is out: a client may be a moment ahead.
-	for end := time.Now().Add(10 * time.Second); len(s.Failures("m")) == 0 && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "the failure is noted", func() bool { return len(s.Failures("m")) > 0 })
 	if f := s.Failures("m"); len(f) != 1 || f[0].Message != "theirs" || f[0].Code != "BAD_REQUEST" {
 		t.Errorf("%+v", f)
 	}
@@ -96,6 +94,7 @@ func TestUpstream(t *testing.T) {
 	if info, err := s.Describe(t.Context(), "m", ""); err != nil || info.Problem != "" || info.Upstream != url+"/at" || info.Flavor != "upstream" {
 		t.Errorf("%+v %v", info, err)
 	}
+	eventually(t, "both answers are counted", func() bool { v := s.Stats(); return len(v) == 1 && v[0].Requests[200] > 0 && v[0].Requests[400] > 0 })
 	stats := s.Stats()
 	if len(stats) != 1 || stats[0].Requests[200] != 1 || stats[0].Requests[400] != 1 {
 		t.Errorf("%+v", stats)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/prinzbox/prinzbox/registry"
@@ -51,14 +50,7 @@ func parseV2(path string) (route, bool) {
 	default:
 		return route{}, false
 	}
-	var err error
-	if r.name, err = url.PathUnescape(r.name); err != nil || r.name == "" {
-		return route{}, false
-	}
-	if r.selector, err = url.PathUnescape(r.selector); err != nil {
-		return route{}, false
-	}
-	return r, true
+	return r.unescaped()
 }
 
 // serveV2 answers the routes of the protocol.

@@ -3,7 +3,6 @@ package serving_test
 import (
 	"encoding/json"
 	"io"
-	"math"
 	"net/http"
 	"os"
 	"regexp"
@@ -23,38 +22,6 @@ func v2Catalog() catalog {
 		c[name] = versions(name, "v2/"+name)
 	}
 	return c
-}
-
-// alikeJSON compares decoded JSON; numbers may differ in the last digits.
-func alikeJSON(a, b any) bool {
-	switch x := a.(type) {
-	case float64:
-		y, ok := b.(float64)
-		return ok && math.Abs(x-y) <= 1e-9*max(1, math.Abs(x))
-	case []any:
-		y, ok := b.([]any)
-		if !ok || len(x) != len(y) {
-			return false
-		}
-		for i := range x {
-			if !alikeJSON(x[i], y[i]) {
-				return false
-			}
-		}
-		return true
-	case map[string]any:
-		y, ok := b.(map[string]any)
-		if !ok || len(x) != len(y) {
-			return false
-		}
-		for k := range x {
-			if v, ok := y[k]; !ok || !alikeJSON(x[k], v) {
-				return false
-			}
-		}
-		return true
-	}
-	return a == b
 }
 
 // TestV2Recorded asks what MLServer was asked, and compares the answers. Where MLServer failed (500), a user's
@@ -152,7 +119,7 @@ func TestV2Recorded(t *testing.T) {
 				delete(d, "ctx")
 			}
 		}
-		if !alikeJSON(g, w) {
+		if !near(w, g, 1e-9) {
 			show("answer")
 		}
 	}

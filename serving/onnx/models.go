@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/prinzbox/prinzbox/serving/libsvm"
 )
 
 var modelOperators = map[string]func(n *node) (kernel, error){
@@ -383,7 +385,7 @@ func (a *svmAnswer) add(s *svm, r int, decisions []float64, votes []int) {
 
 func (a *svmAnswer) tensors() []*tensor { return []*tensor{a.labels, a.out.round()} }
 
-// coupled is libsvm's multiclass_probability over the pairwise sigmoids.
+// coupled is the probabilities of the classes, from the pairwise sigmoids.
 func coupled(s *svm, decisions []float64, k int) []float64 {
 	pair := make([]float64, k*k)
 	p := 0
@@ -395,45 +397,8 @@ func coupled(s *svm, decisions []float64, k int) []float64 {
 			p++
 		}
 	}
-	q := make([]float64, k*k)
 	out := make([]float64, k)
-	for t := range k {
-		out[t] = 1 / float64(k)
-		for j := range k {
-			if j != t {
-				q[t*k+t] += pair[j*k+t] * pair[j*k+t]
-				q[t*k+j] = -pair[j*k+t] * pair[t*k+j]
-			}
-		}
-	}
-	qp := make([]float64, k)
-	eps := 0.005 / float64(k)
-	for range max(100, k) {
-		pqp := 0.0
-		for t := range k {
-			qp[t] = 0
-			for j := range k {
-				qp[t] += q[t*k+j] * out[j]
-			}
-			pqp += out[t] * qp[t]
-		}
-		worst := 0.0
-		for t := range k {
-			worst = math.Max(worst, math.Abs(qp[t]-pqp))
-		}
-		if worst < eps {
-			break
-		}
-		for t := range k {
-			diff := (-qp[t] + pqp) / q[t*k+t]
-			out[t] += diff
-			pqp = (pqp + diff*(diff*q[t*k+t]+2*qp[t])) / (1 + diff) / (1 + diff)
-			for j := range k {
-				qp[j] = (qp[j] + diff*q[t*k+j]) / (1 + diff)
-				out[j] /= 1 + diff
-			}
-		}
-	}
+	libsvm.Couple(k, pair, make([]float64, k*k), make([]float64, k), out)
 	return out
 }
 

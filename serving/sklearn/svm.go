@@ -2,6 +2,8 @@ package sklearn
 
 import (
 	"math"
+
+	"github.com/prinzbox/prinzbox/serving/libsvm"
 )
 
 // kernel is libsvm's measure of likeness.
@@ -292,7 +294,7 @@ func (s *classMachine) proba(b *builder, in []int) ([]int, error) {
 				p++
 			}
 		}
-		couple(n, pair, r.num[scratch+n*n:scratch+2*n*n], r.num[scratch+2*n*n:scratch+2*n*n+n], r.num[out[0]:out[0]+n])
+		libsvm.Couple(n, pair, r.num[scratch+n*n:scratch+2*n*n], r.num[scratch+2*n*n:scratch+2*n*n+n], r.num[out[0]:out[0]+n])
 		return nil
 	})
 	return out, nil
@@ -305,47 +307,4 @@ func sigmoid(v, a, b float64) float64 {
 		return exp(-f) / (1 + exp(-f))
 	}
 	return 1 / (1 + exp(f))
-}
-
-// couple finds the probabilities p of n classes that fit those of the pairs best; q and qp are scratch.
-func couple(n int, pair, q, qp, p []float64) {
-	for t := range n {
-		p[t] = 1 / float64(n)
-		q[t*n+t] = 0
-		for j := range t {
-			q[t*n+t] += pair[j*n+t] * pair[j*n+t]
-			q[t*n+j] = q[j*n+t]
-		}
-		for j := t + 1; j < n; j++ {
-			q[t*n+t] += pair[j*n+t] * pair[j*n+t]
-			q[t*n+j] = -pair[j*n+t] * pair[t*n+j]
-		}
-	}
-	eps := 0.005 / float64(n)
-	for range max(100, n) {
-		pqp := 0.0
-		for t := range n {
-			qp[t] = 0
-			for j := range n {
-				qp[t] += q[t*n+j] * p[j]
-			}
-			pqp += p[t] * qp[t]
-		}
-		worst := 0.0
-		for t := range n {
-			worst = math.Max(worst, math.Abs(qp[t]-pqp))
-		}
-		if worst < eps {
-			return
-		}
-		for t := range n {
-			diff := (-qp[t] + pqp) / q[t*n+t]
-			p[t] += diff
-			pqp = (pqp + diff*(diff*q[t*n+t]+2*qp[t])) / (1 + diff) / (1 + diff)
-			for j := range n {
-				qp[j] = (qp[j] + diff*q[t*n+j]) / (1 + diff)
-				p[j] /= 1 + diff
-			}
-		}
-	}
 }
