@@ -23,20 +23,8 @@ func loadBayes(_ *loader, e *estimator, _ int) (*model, error) {
 	if e.err != nil {
 		return nil, e.err
 	}
-	m.fns[predict] = func(b *builder, in []int) ([]int, error) {
-		s, err := joint(b, in)
-		if err != nil {
-			return nil, err
-		}
-		return b.argMax(s), nil
-	}
-	m.fns[predictLogProba] = func(b *builder, in []int) ([]int, error) {
-		s, err := joint(b, in)
-		if err != nil {
-			return nil, err
-		}
-		return b.logSharpen(s), nil
-	}
+	m.fns[predict] = then(joint, (*builder).argMax)
+	m.fns[predictLogProba] = then(joint, (*builder).logSharpen)
 	m.fns[predictProba] = func(b *builder, in []int) ([]int, error) {
 		s, err := m.fns[predictLogProba](b, in)
 		if err != nil {

@@ -56,13 +56,7 @@ func loadClusters(_ *loader, e *estimator, _ int) (*model, error) {
 		return out, nil
 	}
 	if e.name != "MeanShift" {
-		m.fns[transform] = func(b *builder, regs []int) ([]int, error) {
-			d, err := squared(b, regs)
-			if err != nil {
-				return nil, err
-			}
-			return b.each(d, math.Sqrt), nil
-		}
+		m.fns[transform] = then(squared, func(b *builder, d []int) []int { return b.each(d, math.Sqrt) })
 	}
 	return m, e.err
 }
@@ -191,20 +185,8 @@ func loadMixture(_ *loader, e *estimator, _ int) (*model, error) {
 		return out, nil
 	}
 	m := &model{name: e.name, ints: true, fns: map[method]compute{}}
-	m.fns[predict] = func(b *builder, regs []int) ([]int, error) {
-		s, err := joint(b, regs)
-		if err != nil {
-			return nil, err
-		}
-		return b.argMax(s), nil
-	}
-	m.fns[predictProba] = func(b *builder, regs []int) ([]int, error) {
-		s, err := joint(b, regs)
-		if err != nil {
-			return nil, err
-		}
-		return b.each(b.logSharpen(s), exp), nil
-	}
+	m.fns[predict] = then(joint, (*builder).argMax)
+	m.fns[predictProba] = then(joint, func(b *builder, s []int) []int { return b.each(b.logSharpen(s), exp) })
 	m.fns[scoreSamples] = func(b *builder, regs []int) ([]int, error) {
 		s, err := joint(b, regs)
 		if err != nil {
@@ -212,13 +194,7 @@ func loadMixture(_ *loader, e *estimator, _ int) (*model, error) {
 		}
 		out := b.add(1)
 		b.do(func(r *registers) error {
-			top, sum := math.Inf(-1), 0.0
-			for _, i := range s {
-				top = max(top, r.num[i])
-			}
-			for _, i := range s {
-				sum += exp(r.num[i] - top)
-			}
+			top, sum := r.expSum(s)
 			r.num[out[0]] = top + ln(sum)
 			return nil
 		})

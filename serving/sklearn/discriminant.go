@@ -94,13 +94,7 @@ func loadQuadratic(_ *loader, e *estimator, _ int) (*model, error) {
 		return out, nil
 	}
 	if !e.old(6) { // older ones take the logarithm of what may be 0
-		c.fns[predictLogProba] = func(b *builder, regs []int) ([]int, error) {
-			s, err := joint(b, regs)
-			if err != nil {
-				return nil, err
-			}
-			return b.logSharpen(s), nil
-		}
+		c.fns[predictLogProba] = then(joint, (*builder).logSharpen)
 	}
 	c.fns[decisionFunction] = joint
 	if n == 2 {
@@ -117,20 +111,8 @@ func loadQuadratic(_ *loader, e *estimator, _ int) (*model, error) {
 			return out, nil
 		}
 	}
-	c.fns[predict] = func(b *builder, regs []int) ([]int, error) {
-		s, err := joint(b, regs)
-		if err != nil {
-			return nil, err
-		}
-		return b.argMax(s), nil
-	}
-	c.fns[predictProba] = func(b *builder, regs []int) ([]int, error) {
-		s, err := joint(b, regs)
-		if err != nil {
-			return nil, err
-		}
-		return b.sharpen(s), nil
-	}
+	c.fns[predict] = then(joint, (*builder).argMax)
+	c.fns[predictProba] = then(joint, (*builder).sharpen)
 	return c, e.err
 }
 

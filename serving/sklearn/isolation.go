@@ -84,13 +84,7 @@ func loadIsolation(_ *loader, e *estimator, _ int) (*model, error) {
 func outlierModel(e *estimator, score compute, offset float64) *model {
 	m := classifier(e, wholeLabels(-1, 1))
 	m.fns[scoreSamples] = score
-	m.fns[decisionFunction] = func(b *builder, in []int) ([]int, error) {
-		s, err := score(b, in)
-		if err != nil {
-			return nil, err
-		}
-		return b.each(s, func(v float64) float64 { return v - offset }), nil
-	}
+	m.fns[decisionFunction] = then(score, func(b *builder, s []int) []int { return b.each(s, func(v float64) float64 { return v - offset }) })
 	m.fns[predict] = func(b *builder, in []int) ([]int, error) {
 		s, err := m.fns[decisionFunction](b, in)
 		if err != nil {

@@ -230,6 +230,17 @@ func (b *builder) side(in []int) []int {
 	return in
 }
 
+// then is a method that makes something of what another one gives.
+func then(first compute, next func(b *builder, in []int) []int) compute {
+	return func(b *builder, in []int) ([]int, error) {
+		out, err := first(b, in)
+		if err != nil {
+			return nil, err
+		}
+		return next(b, out), nil
+	}
+}
+
 // each gives registers that hold a function of others, one by one.
 func (b *builder) each(in []int, f func(float64) float64) []int {
 	out := b.add(len(in))
@@ -279,17 +290,23 @@ func (b *builder) sharpen(in []int) []int {
 func (b *builder) logSharpen(in []int) []int {
 	out := b.add(len(in))
 	b.do(func(r *registers) error {
-		top, sum := math.Inf(-1), 0.0
-		for _, i := range in {
-			top = max(top, r.num[i])
-		}
-		for _, i := range in {
-			sum += exp(r.num[i] - top)
-		}
+		top, sum := r.expSum(in)
 		for k, i := range in {
 			r.num[out[k]] = r.num[i] - top - ln(sum)
 		}
 		return nil
 	})
 	return out
+}
+
+// expSum gives the greatest of some registers, and the sum of their exponentials over that of the greatest.
+func (r *registers) expSum(in []int) (top, sum float64) {
+	top = math.Inf(-1)
+	for _, i := range in {
+		top = max(top, r.num[i])
+	}
+	for _, i := range in {
+		sum += exp(r.num[i] - top)
+	}
+	return top, sum
 }

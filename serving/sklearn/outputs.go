@@ -231,13 +231,7 @@ func loadOneVsRest(l *loader, e *estimator, depth int) (*model, error) {
 			e.fail("estimators_ has %d parts for %d classes", n, classes.len())
 			return nil, e.err
 		}
-		m.fns[predict] = func(b *builder, in []int) ([]int, error) {
-			s, err := scores(b, in)
-			if err != nil {
-				return nil, err
-			}
-			return b.greater(s[0], threshold), nil
-		}
+		m.fns[predict] = then(scores, func(b *builder, s []int) []int { return b.greater(s[0], threshold) })
 	default:
 		if n != classes.len() {
 			e.fail("estimators_ has %d parts for %d classes", n, classes.len())

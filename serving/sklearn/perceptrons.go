@@ -118,13 +118,7 @@ func loadPerceptrons(_ *loader, e *estimator, _ int) (*model, error) {
 		m.fns[predictProba] = forward
 		m.mostOf(predictProba)
 	case last == "logistic" && n == 2 && outputs == 1:
-		m.fns[predictProba] = func(b *builder, regs []int) ([]int, error) {
-			p, err := forward(b, regs)
-			if err != nil {
-				return nil, err
-			}
-			return b.pair(p[0]), nil
-		}
+		m.fns[predictProba] = then(forward, func(b *builder, p []int) []int { return b.pair(p[0]) })
 		m.above(predictProba, 0.5)
 	case last == "logistic" && n == outputs && m.classes.kind == frame.Int:
 		// Several labels at once: a column of 0 and 1 for each.

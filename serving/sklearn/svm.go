@@ -133,13 +133,7 @@ func loadSVR(_ *loader, e *estimator, _ int) (*model, error) {
 	offset := e.number("offset_")
 	p.fns[decisionFunction] = value
 	p.above(decisionFunction, 0)
-	p.fns[scoreSamples] = func(b *builder, in []int) ([]int, error) {
-		d, err := value(b, in)
-		if err != nil {
-			return nil, err
-		}
-		return b.each(d, func(v float64) float64 { return v + offset }), nil
-	}
+	p.fns[scoreSamples] = then(value, func(b *builder, d []int) []int { return b.each(d, func(v float64) float64 { return v + offset }) })
 	return p, e.err
 }
 
