@@ -334,6 +334,9 @@ func (s *Store) changeModelVersion(ctx context.Context, name, version string, fn
 // DeleteModelVersion removes a version with its tags and aliases. Its number is not used again.
 func (s *Store) DeleteModelVersion(ctx context.Context, name, version string) error {
 	return s.writeModelVersion(ctx, name, version, func(tx querier, v versionKey) error {
+		if err := s.noteNoVersion(ctx, tx, v); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM model_versions WHERE vid = ?", v.vid); err != nil {
 			return err
 		}

@@ -275,6 +275,9 @@ func (s *Store) SetAlias(ctx context.Context, name, alias, version string) error
 		return err
 	}
 	return s.tellModelVersion(ctx, name, version, func(tx querier, v versionKey) (notice, error) {
+		if err := s.noteAlias(ctx, tx, v, alias); err != nil {
+			return notice{}, err
+		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO aliases (mid, alias, version) VALUES (?, ?, ?)
 			ON CONFLICT (mid, alias) DO UPDATE SET version = excluded.version`, v.mid, alias, v.number); err != nil {
 			return notice{}, err
@@ -289,6 +292,9 @@ func (s *Store) DeleteAlias(ctx context.Context, name, alias string) error {
 		return err
 	}
 	return s.tellRegisteredModel(ctx, name, func(tx querier, mid int64) (notice, error) {
+		if err := s.noteNoAlias(ctx, tx, mid, alias); err != nil {
+			return notice{}, err
+		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM aliases WHERE mid = ? AND alias = ?", mid, alias); err != nil {
 			return notice{}, err
 		}
