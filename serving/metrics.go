@@ -38,6 +38,8 @@ type counters struct {
 	mu      sync.Mutex
 	other   map[int]uint64 // answers by status
 
+	recent recent
+
 	shadows    [len(shadowResults)]atomic.Uint64
 	shadowRows [2]atomic.Uint64
 }
@@ -63,6 +65,7 @@ func (c *counters) observe(status, rows int, took time.Duration) {
 		i++
 	}
 	c.buckets[i].Add(1)
+	c.recent.add(time.Now()) // the real time, as durations are
 }
 
 // byStatus are the answers so far.
@@ -132,6 +135,10 @@ type VersionStats struct {
 	Requests map[int]uint64
 	Rows     uint64
 	Seconds  float64
+	// LastMinute counts the answers of the last minute. Median and P95 are seconds within which half, and 95 of 100, answers were given since the
+	// start, as exact as the buckets of /metrics.
+	LastMinute  uint64
+	Median, P95 float64
 	// Shadows counts the copies that the version got as a shadow, by what became of them: agree, differ, error, dropped.
 	Shadows map[string]uint64
 }
@@ -139,9 +146,11 @@ type VersionStats struct {
 // Stats tells what was counted of each version, by name and number. The entry without a model counts requests that met none.
 func (s *Server) Stats() []VersionStats {
 	var out []VersionStats
+	now := time.Now()
 	for _, c := range s.metrics.all() {
 		v := VersionStats{
 			Model: c.model, Version: c.version, Requests: c.byStatus(), Rows: c.rows.Load(), Seconds: float64(c.nanos.Load()) / 1e9,
+			LastMinute: c.recent.count(now), Median: c.quantile(0.5), P95: c.quantile(0.95),
 		}
 		for i, result := range shadowResults {
 			if n := c.shadows[i].Load(); n > 0 {
