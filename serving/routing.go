@@ -138,7 +138,13 @@ func (s *Server) choose(ctx context.Context, name, selector string) (*choice, er
 	if err != nil {
 		return nil, err
 	}
+	return s.share(ctx, name, tags)
+}
+
+// share reads the tags that say who answers a name.
+func (s *Server) share(ctx context.Context, name string, tags map[string]string) (*choice, error) {
 	c := &choice{name: name}
+	var err error
 	if text := strings.TrimSpace(tags[TagSplit]); text != "" {
 		err = s.split(ctx, c, text)
 	} else {
@@ -155,6 +161,20 @@ func (s *Server) choose(ctx context.Context, name, selector string) (*choice, er
 		c.shadow = s.target(v)
 	}
 	return c, nil
+}
+
+// CheckRouting tells what is wrong with one of the tags [TagCurrent], [TagSplit] and [TagShadow] of a model before it is set: an
+// INVALID_PARAMETER_VALUE that says how to write it. An empty value is fine.
+func (s *Server) CheckRouting(ctx context.Context, name, tag, value string) error {
+	if strings.TrimSpace(value) == "" {
+		return nil
+	}
+	c := &choice{name: name}
+	if tag == TagSplit {
+		return s.split(ctx, c, value)
+	}
+	_, err := s.setting(ctx, name, tag, value, strings.TrimSpace(value))
+	return err
 }
 
 // current takes the version that the tag names, the one of the alias of all models, or Prinz's choice.

@@ -184,18 +184,32 @@ func (s *Server) Score(ctx context.Context, name, selector string, body []byte, 
 		return a.body, a.status
 	}
 	t := c.pick(s.cfg.Random, "")
-	model, err := s.model(ctx, t)
-	var a answer
-	switch {
-	case err != nil:
-		a = d.refuse(err)
-	case int64(len(body)) > s.cfg.MaxBody:
-		a = d.tooLarge()
-	default:
-		a = d.score(ctx, t, model, body, contentType)
-	}
+	a := s.ask(ctx, t, body, contentType)
 	s.observe(t, s.cfg.NewID, a, time.Since(began))
 	return a.body, a.status
+}
+
+// Probe is Score for those who only look: nothing is counted, and of a split the first version answers.
+func (s *Server) Probe(ctx context.Context, name, selector string, body []byte, contentType string) ([]byte, int) {
+	c, err := s.resolve(ctx, name, selector)
+	if err != nil {
+		return s.failure(err)
+	}
+	a := s.ask(ctx, c.targets[0], body, contentType)
+	return a.body, a.status
+}
+
+// ask loads a version and scores a body.
+func (s *Server) ask(ctx context.Context, t *target, body []byte, contentType string) answer {
+	d := mlflow{s}
+	model, err := s.model(ctx, t)
+	switch {
+	case err != nil:
+		return d.refuse(err)
+	case int64(len(body)) > s.cfg.MaxBody:
+		return d.tooLarge()
+	}
+	return d.score(ctx, t, model, body, contentType)
 }
 
 // ModelInfo is what is known of a registered version's model.

@@ -195,6 +195,12 @@ func (s *Stub) Check() error {
 	return err
 }
 
+// CheckStub tells what is wrong with the value of a tag [TagStub]: the JSON of a Stub.
+func CheckStub(text string) error {
+	_, err := newStubModel(text)
+	return err
+}
+
 // stubModel is a compiled stub.
 type stubModel struct {
 	kind      string // what it answers with, for people
