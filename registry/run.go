@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/prinzbox/prinzbox/registry/sqldb"
@@ -214,10 +215,28 @@ const (
 	rowDataset
 )
 
-// loadRuns adds data, inputs and outputs to rows. One query per chunk of runs brings all that is a key and a value, so that the parts of
-// a run are of one moment; datasets are asked for only where there are some.
+// loadRuns adds data, inputs and outputs to rows. Half of many rows is read beside the other half: a search waits for nothing longer.
 func (s *Store) loadRuns(ctx context.Context, rows []runRow) ([]Run, error) {
+	const many = 32 // from here on a second goroutine takes less time than it saves
 	runs := make([]Run, len(rows))
+	if len(rows) < many {
+		return runs, s.loadRunData(ctx, rows, runs)
+	}
+	half := len(rows) / 2
+	var second error
+	var loading sync.WaitGroup
+	loading.Go(func() { second = s.loadRunData(ctx, rows[half:], runs[half:]) })
+	err := s.loadRunData(ctx, rows[:half], runs[:half])
+	loading.Wait()
+	if err == nil {
+		err = second
+	}
+	return runs, err
+}
+
+// loadRunData fills the runs of rows. One query per chunk of runs brings all that is a key and a value, so that the parts of
+// a run are of one moment; datasets are asked for only where there are some.
+func (s *Store) loadRunData(ctx context.Context, rows []runRow, runs []Run) error {
 	index := make(map[int64]*Run, len(rows))
 	rids := make([]any, len(rows))
 	for i, r := range rows {
@@ -225,6 +244,8 @@ func (s *Store) loadRuns(ctx context.Context, rows []runRow) ([]Run, error) {
 		index[r.rid], rids[i] = &runs[i], r.rid
 	}
 	var withDatasets []any
+	var pairs slab[KeyValue]
+	var metrics slab[Metric]
 	err := inChunks(rids, func(_ string, args []any) error {
 		// Each arm walks a primary key, so its rows come in order; to say so in SQL would make SQLite sort all of them once more.
 		const from = " FROM want w CROSS JOIN "
@@ -234,19 +255,21 @@ func (s *Store) loadRuns(ctx context.Context, rows []runRow) ([]Run, error) {
 			" UNION ALL SELECT 2, x.rid, x.key, x.value, x.is_nan, x.timestamp, x.step" + from + "latest_metrics x ON x.rid = w.rid" +
 			" UNION ALL SELECT CASE x.direction WHEN 'input' THEN 3 ELSE 4 END, x.rid, x.model_id, 0, 0, 0, x.step" + from + "run_models x ON x.rid = w.rid" +
 			" UNION ALL SELECT 5, x.rid, '', 0, 0, 0, x.did" + from + "run_datasets x ON x.rid = w.rid"
-		var last *Run // rows of one run follow each other
-		var lastID int64
+		var r *Run // rows of one run and kind follow each other
+		var lastID, lastKind int64
 		return s.db.Each(ctx, func(row *sqldb.Row) error {
-			if rid := row.Int(1); last == nil || rid != lastID {
-				last, lastID = index[rid], rid
+			kind, rid := row.Int(0), row.Int(1)
+			first := r == nil || rid != lastID || kind != lastKind
+			if first {
+				r, lastID, lastKind = index[rid], rid, kind
 			}
-			switch r := last; row.Int(0) {
+			switch kind {
 			case rowParam:
-				r.Data.Params = append(r.Data.Params, KeyValue{row.Text(2), row.Text(3)})
+				r.Data.Params = pairs.add(first, KeyValue{row.Text(2), row.Text(3)})
 			case rowTag:
-				r.Data.Tags = append(r.Data.Tags, KeyValue{row.Text(2), row.Text(3)})
+				r.Data.Tags = pairs.add(first, KeyValue{row.Text(2), row.Text(3)})
 			case rowMetric:
-				r.Data.Metrics = append(r.Data.Metrics, Metric{
+				r.Data.Metrics = metrics.add(first, Metric{
 					Key: row.Text(2), Value: Float(row.Float(3)).orNaN(row.Int(4) != 0), Timestamp: row.Int(5), Step: row.Int(6),
 				})
 			case rowInput:
@@ -254,8 +277,8 @@ func (s *Store) loadRuns(ctx context.Context, rows []runRow) ([]Run, error) {
 			case rowOutput:
 				r.Outputs.ModelOutputs = append(r.Outputs.ModelOutputs, ModelOutput{row.Text(2), row.Int(6)})
 			case rowDataset:
-				if n := len(withDatasets); n == 0 || withDatasets[n-1] != lastID {
-					withDatasets = append(withDatasets, lastID)
+				if first {
+					withDatasets = append(withDatasets, rid)
 				}
 			}
 			return nil
@@ -269,7 +292,22 @@ func (s *Store) loadRuns(ctx context.Context, rows []runRow) ([]Run, error) {
 			slices.SortStableFunc(outputs, func(a, b ModelOutput) int { return cmp.Compare(a.Step, b.Step) })
 		}
 	}
-	return runs, err
+	return err
+}
+
+// slab is one array for the lists of many runs, which come one after the other.
+type slab[T any] struct {
+	all   []T
+	start int // of the list under way
+}
+
+// add puts a value at the end of the list under way, or begins the next list with it, and gives that list.
+func (s *slab[T]) add(first bool, v T) []T {
+	if first {
+		s.start = len(s.all)
+	}
+	s.all = append(s.all, v)
+	return s.all[s.start:len(s.all):len(s.all)]
 }
 
 // inChunks calls fn with "(?,?,…)" and its values, a few hundred at a time. Full chunks share one statement text; the last is padded to a

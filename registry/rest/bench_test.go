@@ -160,3 +160,20 @@ func BenchmarkVersions(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCreateRun is a new run and, in a second call, its five params, five metrics and three tags.
+func BenchmarkCreateRun(b *testing.B) {
+	back := newBackend(b, sqldb.DurabilityNormal)
+	var values [3][]string
+	for i := range 5 {
+		values[0] = append(values[0], fmt.Sprintf(`{"key":"k%d","value":"%d"}`, i, i))
+		values[1] = append(values[1], fmt.Sprintf(`{"key":"loss%d","value":%d.5,"timestamp":1700000000000,"step":%d}`, i, i, i))
+	}
+	values[2] = values[0][:3]
+	data := fmt.Sprintf(`"params":[%s],"metrics":[%s],"tags":[%s]}`, strings.Join(values[0], ","), strings.Join(values[1], ","), strings.Join(values[2], ","))
+	for b.Loop() {
+		made := back.do(b, "POST", "mlflow/runs/create", `{"experiment_id":"0","start_time":1700000000000}`)
+		_, id, _ := bytes.Cut(made, []byte(`"run_id":"`))
+		back.do(b, "POST", "mlflow/runs/log-batch", `{"run_id":"`+string(id[:32])+`",`+data)
+	}
+}
