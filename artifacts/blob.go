@@ -51,12 +51,12 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b 
 func (s *Store) receive(body io.Reader, want Expect) (_ *blob, err error) {
 	b := &blob{}
 	md, sh := md5.New(), sha256.New()
-	hashes := []hash.Hash{md, sh}
+	beside := []hash.Hash{md}
 	var sum hash.Hash
 	if want.Checksum == "sha256" {
 		sum = sh
 	} else if sum = newChecksum(want.Checksum); sum != nil {
-		hashes = append(hashes, sum)
+		beside = append(beside, sum)
 	}
 
 	var file *os.File
@@ -66,20 +66,32 @@ func (s *Store) receive(body io.Reader, want Expect) (_ *blob, err error) {
 			_ = os.Remove(file.Name())
 		}
 	}()
-	pooled := buffers.Get().(*[]byte)
-	defer buffers.Put(pooled)
-	buf := *pooled
+	// MD5 takes longer than all the rest together: it runs beside the writing of its buffer and the filling of the other.
+	buf, other := buffers.Get().(*[]byte), (*[]byte)(nil)
+	var hashing sync.WaitGroup
+	defer func() {
+		hashing.Wait()
+		buffers.Put(buf)
+		if other != nil {
+			buffers.Put(other)
+		}
+	}()
 	filled := 0
 	flush := func() error {
-		for _, h := range hashes {
-			h.Write(buf[:filled])
-		}
-		_, err := file.Write(buf[:filled])
+		hashing.Wait()
+		chunk := (*buf)[:filled]
+		hashing.Go(func() {
+			for _, h := range beside {
+				h.Write(chunk)
+			}
+		})
+		sh.Write(chunk)
+		_, err := file.Write(chunk)
 		filled = 0
 		return err
 	}
 	for {
-		n, rerr := body.Read(buf[filled:])
+		n, rerr := body.Read((*buf)[filled:])
 		filled += n
 		b.size += int64(n)
 		if rerr == io.EOF {
@@ -91,7 +103,7 @@ func (s *Store) receive(body io.Reader, want Expect) (_ *blob, err error) {
 		if want.Size >= 0 && b.size > want.Size {
 			break // the size check below says so
 		}
-		if filled == len(buf) {
+		if filled == len(*buf) {
 			if file == nil {
 				if file, err = s.createTemp(); err != nil {
 					return nil, err
@@ -100,16 +112,20 @@ func (s *Store) receive(body io.Reader, want Expect) (_ *blob, err error) {
 			if err := flush(); err != nil {
 				return nil, diskError(err)
 			}
+			if other == nil {
+				other = buffers.Get().(*[]byte)
+			}
+			buf, other = other, buf
 		}
 	}
 	if want.Size >= 0 && b.size != want.Size {
 		return nil, &Error{codeIncompleteBody, fmt.Sprintf("The body has %d bytes where %d were announced.", b.size, want.Size)}
 	}
 	if b.size <= inlineSize {
-		for _, h := range hashes {
-			h.Write(buf[:filled])
+		for _, h := range append(beside, sh) {
+			h.Write((*buf)[:filled])
 		}
-		b.data = bytes.Clone(buf[:filled])
+		b.data = bytes.Clone((*buf)[:filled])
 		if b.data == nil {
 			b.data = []byte{}
 		}
@@ -123,6 +139,7 @@ func (s *Store) receive(body io.Reader, want Expect) (_ *blob, err error) {
 			return nil, diskError(err)
 		}
 	}
+	hashing.Wait()
 	b.md5, b.sha256 = md.Sum(nil), sh.Sum(nil)
 	if err := b.verify(want, sum); err != nil {
 		return nil, err
