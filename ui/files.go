@@ -14,9 +14,10 @@ import (
 	"github.com/prinzbox/prinzbox/registry"
 )
 
-// filesView is one level of a run's artifacts and, when asked for, one file.
+// filesView is one level of a tree and, when asked for, one file.
 type filesView struct {
-	runID, root, dir string
+	tree
+	dir string
 	// keep is the rest of the page's address.
 	keep    url.Values
 	crumbs  []crumb
@@ -27,10 +28,10 @@ type filesView struct {
 
 type crumb struct{ name, path string }
 
-// files lists a folder. What is wrong with it is shown in place: the rest of the run is still worth reading.
-func (u *UI) files(ctx context.Context, run registry.Run, q url.Values) filesView {
+// files lists a folder. What is wrong with it is shown in place: the rest of the page is still worth reading.
+func (u *UI) files(ctx context.Context, t tree, q url.Values) filesView {
 	dir, file := q.Get("path"), q.Get("file")
-	v := filesView{runID: run.Info.RunID, root: run.Info.ArtifactURI, dir: dir, keep: url.Values{}}
+	v := filesView{tree: t, dir: dir, keep: url.Values{}}
 	parsePlotting(q).set(v.keep)
 	if u.cfg.Artifacts == nil {
 		v.problem = "This environment cannot read artifacts."
@@ -49,7 +50,7 @@ func (u *UI) files(ctx context.Context, run registry.Run, q url.Values) filesVie
 		}
 	}
 	var err error
-	if v.files, err = u.cfg.Artifacts.List(ctx, run.Info.ArtifactURI, dir); err != nil {
+	if v.files, err = u.cfg.Artifacts.List(ctx, t.root, dir); err != nil {
 		v.problem = u.problemOf(err)
 		return v
 	}
@@ -63,7 +64,7 @@ func (u *UI) files(ctx context.Context, run registry.Run, q url.Values) filesVie
 		return strings.Compare(a.Path, b.Path)
 	})
 	if file != "" {
-		v.preview = u.preview(ctx, run.Info, file)
+		v.preview = u.preview(ctx, t, file)
 	}
 	return v
 }
@@ -85,16 +86,7 @@ func (v filesView) url(dir, file string) templ.SafeURL {
 	if file != "" {
 		q.Set("file", file)
 	}
-	return runURL(v.runID) + templ.SafeURL("?"+q.Encode()+"#artifacts")
-}
-
-func (v filesView) zipURL(dir string) templ.SafeURL {
-	return runURL(v.runID) + templ.SafeURL("/zip?"+url.Values{"path": {dir}}.Encode())
-}
-
-// inPlaceURL is a file that a browser shows itself; see [UI.viewFile].
-func inPlaceURL(runID, file string) string {
-	return string(runURL(runID)) + "/view?" + url.Values{"path": {file}}.Encode()
+	return v.page + templ.SafeURL("?"+q.Encode()+"#artifacts")
 }
 
 // problemOf is what a user may read of an error; the rest goes to the log.

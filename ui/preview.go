@@ -60,15 +60,18 @@ var pictures = map[string]string{
 
 func kindOfFile(file string) string { return strings.ToLower(path.Ext(file)) }
 
-func (u *UI) preview(ctx context.Context, run registry.RunInfo, file string) *preview {
-	p := &preview{path: file}
-	body, size, err := u.cfg.Artifacts.Open(ctx, run.ArtifactURI, file)
+func (u *UI) preview(ctx context.Context, t tree, file string) *preview {
+	body, size, err := u.cfg.Artifacts.Open(ctx, t.root, file)
 	if err != nil {
-		p.problem = u.problemOf(err)
-		return p
+		return &preview{path: file, problem: u.problemOf(err)}
 	}
 	defer func() { _ = body.Close() }() // it was only read
-	p.size = size
+	return u.previewOf(file, body, size, t.inPlaceURL(file))
+}
+
+// previewOf shows an open file; inPlace is the address at which a browser shows it itself.
+func (u *UI) previewOf(file string, body io.Reader, size int64, inPlace string) *preview {
+	p := &preview{path: file, size: size}
 	kind := kindOfFile(file)
 	_, isPicture := pictures[kind]
 	isPage := kind == ".html" || kind == ".htm"
@@ -78,10 +81,10 @@ func (u *UI) preview(ctx context.Context, run registry.RunInfo, file string) *pr
 	}
 	switch {
 	case isPicture:
-		p.picture = inPlaceURL(run.RunID, file)
+		p.picture = inPlace
 		return p
 	case isPage:
-		p.frame = inPlaceURL(run.RunID, file)
+		p.frame = inPlace
 		return p
 	}
 	data, err := io.ReadAll(io.LimitReader(body, previewBytes))
@@ -294,7 +297,7 @@ func signatureText(part string) string {
 const sandbox = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; " +
 	"font-src data:; media-src data: blob:; frame-ancestors 'self'; form-action 'none'; base-uri 'none'"
 
-// viewFile serves a picture or an HTML page of a run to be seen in place.
+// viewFile serves a picture or an HTML page of a run or a logged model to be seen in place.
 func (u *UI) viewFile(w http.ResponseWriter, r *http.Request) {
 	if err := u.sendFile(w, r); err != nil {
 		u.write(w, r, u.errorView(r, err))
@@ -302,30 +305,36 @@ func (u *UI) viewFile(w http.ResponseWriter, r *http.Request) {
 }
 
 func (u *UI) sendFile(w http.ResponseWriter, r *http.Request) error {
-	run, err := u.cfg.Store.Run(r.Context(), r.PathValue("id"))
+	t, err := u.treeOf(r)
 	if err != nil {
 		return err
 	}
 	file := r.URL.Query().Get("path")
-	media, ok := pictures[kindOfFile(file)]
-	switch kind := kindOfFile(file); {
-	case file == "" || !goodPath(file):
+	if file == "" || !goodPath(file) {
 		return registry.Invalidf("%s", badPath(file))
-	case kind == ".html" || kind == ".htm":
-		media = "text/html; charset=utf-8"
-	case !ok:
-		return registry.Invalidf("path: only pictures and HTML pages are shown in place; download %s instead.", quoted(path.Base(file)))
 	}
 	if u.cfg.Artifacts == nil {
 		return registry.Invalidf("This environment cannot read artifacts.")
 	}
-	body, size, err := u.cfg.Artifacts.Open(r.Context(), run.Info.ArtifactURI, file)
+	return sendInPlace(w, "path", file, func() (io.ReadCloser, int64, error) { return u.cfg.Artifacts.Open(r.Context(), t.root, file) })
+}
+
+// sendInPlace serves a file to be seen in place, if it is of a kind that is; field is the parameter that names it.
+func sendInPlace(w http.ResponseWriter, field, file string, open func() (io.ReadCloser, int64, error)) error {
+	media, ok := pictures[kindOfFile(file)]
+	switch kind := kindOfFile(file); {
+	case kind == ".html" || kind == ".htm":
+		media = "text/html; charset=utf-8"
+	case !ok:
+		return registry.Invalidf("%s: only pictures and HTML pages are shown in place; download %s instead.", field, quoted(path.Base(file)))
+	}
+	body, size, err := open()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = body.Close() }() // it was only read
 	if size > viewBytes {
-		return registry.Invalidf("path: at %s this file is too large to show; download it.", bytesText(size))
+		return registry.Invalidf("%s: at %s this file is too large to show; download it.", field, bytesText(size))
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", sandbox)

@@ -77,7 +77,7 @@ func (u *UI) run(r *http.Request) (view, error) {
 	if v.models, err = u.modelsOfRun(ctx, run); err != nil {
 		return view{}, err
 	}
-	v.files = u.files(ctx, run, q)
+	v.files = u.files(ctx, treeOfRun(run.Info), q)
 	v.reset, v.keep = v.addresses(q)
 	return view{title: run.Info.RunName, section: "experiments", scripts: []string{"swap.js", "plot.js"}, body: runPage(v)}, nil
 }

@@ -10,11 +10,20 @@ import (
 
 // may tells whether the asking user may act on the runs of an experiment, by the rule of MLflow's calls about runs.
 func may(ctx context.Context, experimentID string, action registry.Action) bool {
+	return mayIn(ctx, registry.OnRun, experimentID, action)
+}
+
+// mayIn is may for what else is in an experiment: traces, logged models.
+func mayIn(ctx context.Context, kind, experimentID string, action registry.Action) bool {
 	who := registry.AccessOf(ctx)
 	return who == nil || who.Allows(
 		registry.Need{Type: registry.OnExperiment, ID: experimentID, Action: registry.ActionRead},
-		registry.Need{Type: registry.OnRun, Action: action, Else: []registry.Need{{Type: registry.OnExperiment, ID: experimentID, Action: action}}},
+		registry.Need{Type: kind, Action: action, Else: []registry.Need{{Type: registry.OnExperiment, ID: experimentID, Action: action}}},
 	)
+}
+
+func denied() error {
+	return registry.Errorf(registry.PermissionDenied, "You may not see this. Ask who manages this environment for the permission.")
 }
 
 // runIDs reads the runs that an address names: run=A&run=B, or run=A,B. Each stands once.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/prinzbox/prinzbox/registry"
 )
@@ -17,11 +16,11 @@ import (
 // maxDepth bounds a folder that is downloaded; a folder of another server may hold itself.
 const maxDepth = 64
 
-// zipFolder downloads a folder of a run's artifacts. The archive is made while it is sent, so it may be of any size; a file that cannot be
+// zipFolder downloads a folder of a tree. The archive is made while it is sent, so it may be of any size; a file that cannot be
 // read breaks the download off, since half an archive must not look whole.
 func (u *UI) zipFolder(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	run, err := u.cfg.Store.Run(ctx, r.PathValue("id"))
+	t, err := u.treeOf(r)
 	dir := r.URL.Query().Get("path")
 	switch {
 	case err != nil:
@@ -32,7 +31,7 @@ func (u *UI) zipFolder(w http.ResponseWriter, r *http.Request) {
 	}
 	var top []File
 	if err == nil {
-		if top, err = u.cfg.Artifacts.List(ctx, run.Info.ArtifactURI, dir); err == nil && len(top) == 0 {
+		if top, err = u.cfg.Artifacts.List(ctx, t.root, dir); err == nil && len(top) == 0 {
 			err = registry.NotFoundf("There are no files in the folder %s.", quoted(dir))
 		}
 	}
@@ -40,7 +39,7 @@ func (u *UI) zipFolder(w http.ResponseWriter, r *http.Request) {
 		u.write(w, r, u.errorView(r, err))
 		return
 	}
-	name := run.Info.RunName
+	name := t.name
 	if dir != "" {
 		name = path.Base(dir)
 	}
@@ -49,27 +48,27 @@ func (u *UI) zipFolder(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(name) + ".zip"}))
 	w.WriteHeader(http.StatusOK)
 	z := zip.NewWriter(w)
-	err = u.addFiles(ctx, z, run.Info, dir, top, maxDepth)
+	err = u.addFiles(ctx, z, t, dir, top, maxDepth)
 	if err == nil {
 		err = z.Close()
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			u.cfg.Log.Error("folder not downloaded", "run", run.Info.RunID, "path", dir, "error", err)
+			u.cfg.Log.Error("folder not downloaded", "root", t.root, "path", dir, "error", err)
 		}
 		panic(http.ErrAbortHandler) // net/http's way to break an answer off
 	}
 }
 
-func (u *UI) addFiles(ctx context.Context, z *zip.Writer, run registry.RunInfo, root string, files []File, depth int) error {
+func (u *UI) addFiles(ctx context.Context, z *zip.Writer, t tree, root string, files []File, depth int) error {
 	if depth == 0 {
 		return fmt.Errorf("folders deeper than %d", maxDepth)
 	}
 	for _, f := range files {
 		if f.IsDir {
-			below, err := u.cfg.Artifacts.List(ctx, run.ArtifactURI, f.Path)
+			below, err := u.cfg.Artifacts.List(ctx, t.root, f.Path)
 			if err == nil {
-				err = u.addFiles(ctx, z, run, root, below, depth-1)
+				err = u.addFiles(ctx, z, t, root, below, depth-1)
 			}
 			if err != nil {
 				return err
@@ -80,15 +79,15 @@ func (u *UI) addFiles(ctx context.Context, z *zip.Writer, run registry.RunInfo, 
 		if inside == "" || !goodPath(inside) {
 			continue // a name that would be unpacked elsewhere
 		}
-		if err := u.addFile(ctx, z, run, f.Path, inside); err != nil {
+		if err := u.addFile(ctx, z, t, f.Path, inside); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (u *UI) addFile(ctx context.Context, z *zip.Writer, run registry.RunInfo, file, inside string) error {
-	body, _, err := u.cfg.Artifacts.Open(ctx, run.ArtifactURI, file)
+func (u *UI) addFile(ctx context.Context, z *zip.Writer, t tree, file, inside string) error {
+	body, _, err := u.cfg.Artifacts.Open(ctx, t.root, file)
 	if err != nil {
 		return err
 	}
@@ -102,7 +101,7 @@ func (u *UI) addFile(ctx context.Context, z *zip.Writer, run registry.RunInfo, f
 			method = zip.Store
 		}
 	}
-	to, err := z.CreateHeader(&zip.FileHeader{Name: inside, Method: method, Modified: time.UnixMilli(run.StartTime)})
+	to, err := z.CreateHeader(&zip.FileHeader{Name: inside, Method: method, Modified: t.modified()})
 	if err != nil {
 		return err
 	}
