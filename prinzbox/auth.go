@@ -62,7 +62,7 @@ func (a *Auth) check() error {
 }
 
 // openAuth makes the first admin and what judges requests.
-func (e *Env) openAuth(ctx context.Context) error {
+func (e *world) openAuth(ctx context.Context) error {
 	a := e.cfg.Auth
 	if a.AppName == "" {
 		return nil
@@ -101,7 +101,7 @@ func isOpen(path string) bool {
 }
 
 // authenticate asks for user name and password, and puts into the context what the user may do.
-func (e *Env) authenticate(next http.Handler) http.Handler {
+func (e *world) authenticate(next http.Handler) http.Handler {
 	if e.auth == nil {
 		return next
 	}
@@ -129,7 +129,7 @@ func (e *Env) authenticate(next http.Handler) http.Handler {
 }
 
 // mayScore judges a request to a scoring route, and answers it if it is refused.
-func (e *Env) mayScore(w http.ResponseWriter, r *http.Request) bool {
+func (e *world) mayScore(w http.ResponseWriter, r *http.Request) bool {
 	if e.auth == nil {
 		return true
 	}
@@ -138,7 +138,7 @@ func (e *Env) mayScore(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // settle answers unless the asking user may use a model.
-func (e *Env) settle(w http.ResponseWriter, r *http.Request, model string) bool {
+func (e *world) settle(w http.ResponseWriter, r *http.Request, model string) bool {
 	ok, err := rest.MayScore(r.Context(), e.auth, model)
 	switch {
 	case err != nil:
@@ -152,7 +152,7 @@ func (e *Env) settle(w http.ResponseWriter, r *http.Request, model string) bool 
 }
 
 // guardProxy judges requests to the artifact proxy by the path that they are about.
-func (e *Env) guardProxy(next http.Handler) http.Handler {
+func (e *world) guardProxy(next http.Handler) http.Handler {
 	if e.auth == nil {
 		return next
 	}
@@ -184,7 +184,7 @@ func (e *Env) guardProxy(next http.Handler) http.Handler {
 }
 
 // guardGUI judges requests for pages about one experiment, run or model. Lists show each user what he may read.
-func (e *Env) guardGUI(next http.Handler) http.Handler {
+func (e *world) guardGUI(next http.Handler) http.Handler {
 	if e.auth == nil {
 		return next
 	}

@@ -10,11 +10,11 @@ import (
 )
 
 // s3Secret is the secret of an access key: the environment's own, one of its further keys, or, where passwords are asked for, that of the user of that name.
-func (e *Env) s3Secret(accessKey string) (string, bool) {
+func (e *world) s3Secret(accessKey string) (string, bool) {
 	if accessKey == e.cfg.AccessKey {
 		return e.cfg.SecretKey, true
 	}
-	if k, ok := e.s3Keys[accessKey]; ok {
+	if k, ok := e.env.s3Keys[accessKey]; ok {
 		return k.Secret, true
 	}
 	if e.auth == nil {
@@ -29,11 +29,11 @@ func (e *Env) s3Secret(accessKey string) (string, bool) {
 
 // s3Allow judges an S3 request of a user. What lies below the artifact root belongs to experiments; the rest is judged by the default
 // permission. The environment's own key may do everything, other keys of the store what they are for.
-func (e *Env) s3Allow(ctx context.Context, accessKey string, do artifacts.S3Action, bucket, key string) bool {
+func (e *world) s3Allow(ctx context.Context, accessKey string, do artifacts.S3Action, bucket, key string) bool {
 	if accessKey == e.cfg.AccessKey {
 		return true
 	}
-	if k, ok := e.s3Keys[accessKey]; ok {
+	if k, ok := e.env.s3Keys[accessKey]; ok {
 		return !k.ReadOnly || do == artifacts.S3Read || do == artifacts.S3List
 	}
 	if e.auth == nil {
@@ -68,7 +68,7 @@ func (e *Env) s3Allow(ctx context.Context, accessKey string, do artifacts.S3Acti
 }
 
 // belowArtifactRoot is the path of an object below the artifact root that it lies in: "<experiment id>/…".
-func (e *Env) belowArtifactRoot(bucket, key string) (string, bool) {
+func (e *world) belowArtifactRoot(bucket, key string) (string, bool) {
 	best, found := "", false
 	longest := -1
 	for _, root := range []string{e.cfg.ArtifactsDestination, e.cfg.DefaultArtifactRoot} {
@@ -88,7 +88,7 @@ func (e *Env) belowArtifactRoot(bucket, key string) (string, bool) {
 }
 
 // artifactPath is the path below the artifact root that a URI leads to.
-func (e *Env) artifactPath(uri string) (string, bool) {
+func (e *world) artifactPath(uri string) (string, bool) {
 	repo, path, err := e.files.locate(uri, "")
 	if err != nil {
 		return "", false

@@ -18,19 +18,24 @@ import (
 // GC removes deleted runs, experiments and logged models for good, with their artifacts, and tells each to done. An
 // artifact location that cannot be reached is skipped: the entity goes all the same, as with `mlflow gc`.
 func (e *Env) GC(ctx context.Context, o registry.GCOptions, done func(g registry.Garbage)) error {
-	garbage, err := e.store.FindGarbage(ctx, o)
+	w := e.home.enter()
+	if w == nil {
+		return errClosed
+	}
+	defer w.leave()
+	garbage, err := w.store.FindGarbage(ctx, o)
 	if err != nil {
 		return err
 	}
 	for _, g := range garbage {
-		if repo, path, err := e.files.locate(g.Location, ""); err != nil {
+		if repo, path, err := w.files.locate(g.Location, ""); err != nil {
 			e.cfg.Log.Warn("artifacts not removed", "kind", g.Kind, "id", g.ID, "error", err)
 		} else if path == "" {
 			e.cfg.Log.Warn("artifacts not removed: the location is a whole bucket or root", "kind", g.Kind, "id", g.ID, "location", g.Location)
 		} else if err := repo.Delete(ctx, path); err != nil {
 			return fmt.Errorf("remove the artifacts of %s %s: %w", g.Kind, g.ID, err)
 		}
-		if err := e.store.RemoveGarbage(ctx, g); err != nil {
+		if err := w.store.RemoveGarbage(ctx, g); err != nil {
 			return err
 		}
 		done(g)

@@ -62,7 +62,7 @@ func verify(ctx context.Context, cmd *cobra.Command, data string, asJSON bool) (
 	damaged := []artifacts.Damage{}
 	progress := progressLine{w: cmd.ErrOrStderr()}
 	config := artifacts.VerifyConfig{
-		DB: db.Read(), Dir: (&dataDir{path: data}).blobs(),
+		DB: db.Read(), Dir: blobsIn(data),
 		Found: func(d artifacts.Damage) {
 			if damaged = append(damaged, d); !asJSON {
 				progress.clear()
@@ -104,7 +104,7 @@ func verify(ctx context.Context, cmd *cobra.Command, data string, asJSON bool) (
 
 // openToRead opens the database of a data folder. A server may be at work there; if none is, none can start until unlock.
 func openToRead(ctx context.Context, data string) (_ *sqldb.DB, unlock func() error, err error) {
-	file := filepath.Join(data, "prinzbox.db")
+	file := filepath.Join(data, databaseFile)
 	if _, err := os.Stat(file); err != nil {
 		return nil, nil, fmt.Errorf("there is no data in %s (--data): %w", data, err)
 	}
@@ -118,14 +118,14 @@ func openToRead(ctx context.Context, data string) (_ *sqldb.DB, unlock func() er
 			_ = lock.Unlock()
 		}
 	}()
-	db, err := (&dataDir{path: data}).openDB(ctx, sqldb.DurabilityNormal)
+	db, err := openDB(ctx, data, sqldb.DurabilityNormal)
 	if err != nil {
 		return nil, nil, err
 	}
 	if mine { // a folder of an older version has other tables
 		if err := db.Migrate(ctx, "artifacts", artifacts.Migrations()); err != nil {
 			_ = db.Close()
-			return nil, nil, (&dataDir{path: data}).explain(err)
+			return nil, nil, explain(data, err)
 		}
 	}
 	return db, lock.Unlock, nil

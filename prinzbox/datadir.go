@@ -25,6 +25,8 @@ type dataDir struct {
 const (
 	readyFile = "ready.json"
 	lockFile  = "lock"
+	// databaseFile is the SQLite file.
+	databaseFile = "prinzbox.db"
 )
 
 // openDataDir makes the folder if need be, for this user alone, and locks it. An empty path means a temporary folder.
@@ -59,18 +61,19 @@ func openDataDir(ctx context.Context, path string) (*dataDir, error) {
 	return d, nil
 }
 
-func (d *dataDir) openDB(ctx context.Context, durability sqldb.Durability) (*sqldb.DB, error) {
-	db, err := sqldb.Open(ctx, filepath.Join(d.path, "prinzbox.db"), durability)
+// openDB opens the database in a folder of state.
+func openDB(ctx context.Context, dir string, durability sqldb.Durability) (*sqldb.DB, error) {
+	db, err := sqldb.Open(ctx, filepath.Join(dir, databaseFile), durability)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the data directory %s (--data): %w", d.path, err)
+		return nil, fmt.Errorf("cannot open the data directory %s (--data): %w", dir, err)
 	}
 	return db, nil
 }
 
-// explain adds what to do to an error about the data.
-func (d *dataDir) explain(err error) error {
+// explain adds what to do to an error about the data in a folder.
+func explain(dir string, err error) error {
 	if newer, ok := errors.AsType[*sqldb.NewerSchemaError](err); ok {
-		return fmt.Errorf("cannot use the data directory %s: %w; run that newer version, or choose another directory with --data", d.path, newer)
+		return fmt.Errorf("cannot use the data directory %s: %w; run that newer version, or choose another directory with --data", dir, newer)
 	}
 	return err
 }
@@ -129,4 +132,5 @@ func (d *dataDir) close() error {
 	return errors.Join(err, d.lock.Unlock())
 }
 
-func (d *dataDir) blobs() string { return filepath.Join(d.path, "blobs") }
+// blobsIn is the folder of the blobs in a folder of state.
+func blobsIn(dir string) string { return filepath.Join(dir, "blobs") }

@@ -42,7 +42,7 @@ func TestGC(t *testing.T) {
 		r, err := store.CreateRun(ctx, registry.NewRun{ExperimentID: experiment})
 		must(err)
 		must(store.LogParam(ctx, r.Info.RunID, registry.KeyValue{Key: "p", Value: "1"}))
-		must(env.files.put(ctx, r.Info.ArtifactURI+"/a.txt", strings.NewReader("a"), 1))
+		must(env.world().files.put(ctx, r.Info.ArtifactURI+"/a.txt", strings.NewReader("a"), 1))
 		return r
 	}
 	kept, old, fresh, inside := run("0"), run("0"), run("0"), run(gone)
@@ -73,11 +73,11 @@ func TestGC(t *testing.T) {
 		if _, err := store.Run(ctx, r.Info.RunID); !registry.IsCode(err, registry.ResourceDoesNotExist) {
 			t.Errorf("run %s: %v", r.Info.RunID, err)
 		}
-		if files, err := env.files.list(ctx, r.Info.ArtifactURI, ""); err != nil || len(files) > 0 {
+		if files, err := env.world().files.list(ctx, r.Info.ArtifactURI, ""); err != nil || len(files) > 0 {
 			t.Errorf("artifacts of %s: %v, %v", r.Info.RunID, files, err)
 		}
 	}
-	if files, err := env.files.list(ctx, kept.Info.ArtifactURI, ""); err != nil || len(files) != 1 {
+	if files, err := env.world().files.list(ctx, kept.Info.ArtifactURI, ""); err != nil || len(files) != 1 {
 		t.Errorf("artifacts of the kept run: %v, %v", files, err)
 	}
 	if again, err := store.CreateExperiment(ctx, registry.NewExperiment{Name: "gone"}); err != nil {
@@ -102,12 +102,12 @@ func TestTraceFilesGo(t *testing.T) {
 		info, err := store.StartTraceV2(ctx, registry.NewTraceV2{ExperimentID: experiment, Timestamp: 1})
 		must(err)
 		location = info.Tags[registry.TagArtifactLocation]
-		must(env.files.put(ctx, location+"/traces.json", strings.NewReader("{}"), 2))
+		must(env.world().files.put(ctx, location+"/traces.json", strings.NewReader("{}"), 2))
 		return info.TraceID, location
 	}
 	has := func(location string) bool {
 		t.Helper()
-		files, err := env.files.list(ctx, location, "")
+		files, err := env.world().files.list(ctx, location, "")
 		must(err)
 		return len(files) == 1
 	}

@@ -19,7 +19,7 @@ func init() {
 }
 
 // mainHandler is everything on the main port: REST, the artifact proxy, scoring, GUI.
-func (e *Env) mainHandler() http.Handler {
+func (e *world) mainHandler() http.Handler {
 	r := gin.New()
 	r.UseRawPath = true // %2F in a model's name is part of the name
 	r.UnescapePathValues = true
@@ -73,7 +73,7 @@ func (e *Env) mainHandler() http.Handler {
 }
 
 // gui is the pages; users who are no admins get them without the environment's keys.
-func (e *Env) gui() http.Handler {
+func (e *world) gui() http.Handler {
 	c := ui.Config{
 		Store: e.store, Scoring: guiScoring{e.scoring}, Artifacts: uiFiles{e.files}, Environment: e.environment, Clock: e.cfg.Clock, Log: e.cfg.Log,
 	}

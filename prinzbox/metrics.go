@@ -14,7 +14,7 @@ import (
 )
 
 // serveMetrics answers /metrics in Prometheus' text format: the process, and scoring by model version. A user sees the models that he may score.
-func (e *Env) serveMetrics(w http.ResponseWriter, r *http.Request) {
+func (e *world) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	var b bytes.Buffer
 	e.processMetrics(&b)
 	var visible func(string) bool
@@ -32,14 +32,14 @@ func (e *Env) serveMetrics(w http.ResponseWriter, r *http.Request) {
 }
 
 // processMetrics writes what Prometheus' own client libraries say of a process, under their names.
-func (e *Env) processMetrics(b *bytes.Buffer) {
+func (e *world) processMetrics(b *bytes.Buffer) {
 	gauge := func(name, kind, help string, value float64) {
 		b.WriteString("# HELP " + name + " " + help + "\n# TYPE " + name + " " + kind + "\n" + name + " " + strconv.FormatFloat(value, 'g', -1, 64) + "\n")
 	}
 	b.WriteString("# HELP prinzbox_build_info The program's version and that of the MLflow which it follows.\n# TYPE prinzbox_build_info gauge\n" +
 		`prinzbox_build_info{version="` + Version + `",mlflow="` + MLflowVersion + `",go="` + runtime.Version() + `"} 1` + "\n")
-	gauge("prinzbox_uptime_seconds", "gauge", "Time since the environment began to start.", time.Since(e.started).Seconds())
-	gauge("process_start_time_seconds", "gauge", "When the environment began to start, in seconds since 1970.", float64(e.started.UnixMilli())/1000)
+	gauge("prinzbox_uptime_seconds", "gauge", "Time since the environment began to start.", time.Since(e.env.started).Seconds())
+	gauge("process_start_time_seconds", "gauge", "When the environment began to start, in seconds since 1970.", float64(e.env.started.UnixMilli())/1000)
 	samples := []metrics.Sample{
 		{Name: "/sched/goroutines:goroutines"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
 	}

@@ -9,20 +9,21 @@ import (
 	"time"
 )
 
-// chain puts around every listener's handler what all of them share: a request id, recovery from a panic, and a line in the debug log.
-func (e *Env) chain(listener string, next http.Handler) http.Handler {
+// chain is what a listener calls: it finds the world that answers, and puts around its handler what all of them share: a request id, recovery
+// from a panic, and a line in the debug log.
+func (e *Env) chain(listener string, index int) http.Handler {
 	log := e.cfg.Log.With("listener", listener)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("X-Request-Id")
 		if id == "" || len(id) > 100 {
 			id = e.cfg.NewID()
 		}
-		h := w.Header()
+		h := out.Header()
 		h.Set("X-Request-Id", id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "SAMEORIGIN")
 		start := time.Now()
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: out}
 		defer func() {
 			if p := recover(); p != nil {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -37,7 +38,13 @@ func (e *Env) chain(listener string, next http.Handler) http.Handler {
 				log.Debug("request", "id", id, "method", r.Method, "uri", r.RequestURI, "status", rec.status, "bytes", rec.bytes, "took", time.Since(start))
 			}
 		}()
-		next.ServeHTTP(rec, r)
+		w := e.home.enter()
+		if w == nil {
+			http.Error(rec, "The server is stopping.", http.StatusServiceUnavailable)
+			return
+		}
+		defer w.leave()
+		w.handlers[index].ServeHTTP(rec, r)
 	})
 }
 

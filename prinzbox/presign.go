@@ -12,7 +12,7 @@ import (
 )
 
 // presigner makes presigned URLs of the environment's own S3 listener.
-type presigner struct{ env *Env }
+type presigner struct{ env *world }
 
 // signer is for URLs that the client that sent this request can reach: the host by which it knows this server, and the S3 port. Where it does
 // not come by the main port's own number, a proxy or a container's port map stands between, the S3 port has another number outside as well,

@@ -3,25 +3,24 @@ package prinzbox
 import (
 	"context"
 	"path"
-	"path/filepath"
 
 	"github.com/prinzbox/prinzbox/serving"
 	"github.com/prinzbox/prinzbox/serving/python"
 )
 
 // pythonFallback scores what the engines in Go do not; nil when Python is off.
-func (e *Env) pythonFallback() serving.Fallback {
+func (e *world) pythonFallback() serving.Fallback {
 	if e.cfg.Python == "" || e.cfg.Python == python.Off {
 		return nil
 	}
 	e.python = python.New(python.Config{
-		Interpreter: e.cfg.Python, Install: e.cfg.PythonInstall, Dir: filepath.Join(e.dir.path, "python"), Log: e.cfg.Log,
+		Interpreter: e.cfg.Python, Install: e.cfg.PythonInstall, Dir: e.env.pythonDir(), Log: e.cfg.Log,
 		List: func(ctx context.Context, uri string) ([]string, error) { return e.files.tree(ctx, uri, "") },
 	})
 	if e.cfg.Python != python.Auto { // it was asked for: the first model should not wait for it
 		ctx, cancel := context.WithCancel(context.Background())
-		e.stopPrewarm = cancel
-		e.serving.Go(func() {
+		e.stop = append(e.stop, cancel)
+		e.background.Go(func() {
 			if err := e.python.Prewarm(ctx); err != nil && ctx.Err() == nil {
 				e.cfg.Log.Warn("Python is not ready", "error", err)
 			}

@@ -52,7 +52,7 @@ type Received struct {
 // receiver is a webhook's other end inside the environment, for demos and tests. Deliveries to it go from hand to hand, so that neither https
 // nor a public address is asked of its URL.
 type receiver struct {
-	env *Env
+	env *world
 
 	mu    sync.Mutex
 	list  []Received // the oldest first
@@ -175,16 +175,20 @@ func (r *receiver) keep(got *Received) {
 
 // Received lists the webhook deliveries that the environment's own receiver (POST to [ReceivePath]) got, the oldest first: the newest hundred.
 func (e *Env) Received() []Received {
-	if e.receiver == nil {
+	return e.world().receiver.received()
+}
+
+func (r *receiver) received() []Received {
+	if r == nil {
 		return nil
 	}
-	e.receiver.mu.Lock()
-	defer e.receiver.mu.Unlock()
-	return append([]Received(nil), e.receiver.list...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Received(nil), r.list...)
 }
 
 func (r *receiver) show(w http.ResponseWriter, _ *http.Request) {
-	list := r.env.Received()
+	list := r.received()
 	out := struct {
 		Deliveries []Received `json:"deliveries"`
 	}{make([]Received, 0, len(list))}

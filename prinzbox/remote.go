@@ -84,12 +84,21 @@ func (e *Env) openRemote(ctx context.Context) (*artifacts.Remote, error) {
 		}
 		return nil, fmt.Errorf("--artifacts-destination %s: %w", c.ArtifactsDestination, err)
 	}
+	return remote, nil
+}
+
+// tellOfBothBuckets logs that the remote bucket of mlflow-artifacts: locations has a namesake here.
+func (e *world) tellOfBothBuckets(ctx context.Context) error {
+	bucket, ok := e.cfg.remoteBucket()
+	if !ok {
+		return nil
+	}
 	own, err := e.blobs.BucketExists(ctx, bucket)
 	if own {
-		c.Log.Info("a bucket of this name is in this server's own store too: s3: locations mean that one, mlflow-artifacts: locations the other",
-			"bucket", bucket, "s3_endpoint", c.Remote.Endpoint)
+		e.cfg.Log.Info("a bucket of this name is in this server's own store too: s3: locations mean that one, mlflow-artifacts: locations the other",
+			"bucket", bucket, "s3_endpoint", e.cfg.Remote.Endpoint)
 	}
-	return remote, err
+	return err
 }
 
 func isLoopback(host string) bool {

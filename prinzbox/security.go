@@ -19,13 +19,13 @@ type guard struct {
 	own     string
 }
 
-func (e *Env) guard() guard {
+func (e *world) guard() guard {
 	return guard{hosts: e.cfg.AllowedHosts, origins: e.cfg.AllowedOrigins, own: hostName(e.cfg.Host)}
 }
 
 // s3Origin tells whether a page may call the S3 store. Where a bucket has no CORS rules, those pages may that may call the main port,
 // and the GUI itself; where it has some (ruled), they say who else than the GUI and the origins that were named to this server.
-func (e *Env) s3Origin(origin, host string, ruled bool) bool {
+func (e *world) s3Origin(origin, host string, ruled bool) bool {
 	if u, err := url.Parse(origin); err == nil && hostName(u.Host) == hostName(host) && u.Port() == strconv.Itoa(e.cfg.Port) {
 		return true
 	}

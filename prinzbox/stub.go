@@ -19,15 +19,16 @@ func (e *Env) Stub(ctx context.Context, name string, stub serving.Stub) (version
 	if err != nil {
 		return "", err
 	}
-	_, err = e.store.CreateRegisteredModel(ctx, registry.NewRegisteredModel{Name: name})
+	store := e.Store()
+	_, err = store.CreateRegisteredModel(ctx, registry.NewRegisteredModel{Name: name})
 	if err != nil && !registry.IsCode(err, registry.ResourceAlreadyExists) {
 		return "", err
 	}
-	v, err := e.store.CreateModelVersion(ctx, registry.NewModelVersion{
+	v, err := store.CreateModelVersion(ctx, registry.NewModelVersion{
 		Name: name, Source: serving.StubSource, Tags: []registry.KeyValue{{Key: serving.TagStub, Value: string(text)}},
 	})
 	return v.Version, err
 }
 
 // Scoring is the environment's scoring server, for its counts and last failures.
-func (e *Env) Scoring() *serving.Server { return e.scoring }
+func (e *Env) Scoring() *serving.Server { return e.world().scoring }

@@ -25,14 +25,14 @@ const modelsEvery = 500 * time.Millisecond
 
 // modelFolder registers the model directories of a folder: DIR/NAME/MLmodel is model NAME. Whatever changes there becomes a new version.
 type modelFolder struct {
-	env *Env
+	env *world
 	dir string
 	// seen is each model's look: sizes and times of its files. taken is the look that has been registered, or refused.
 	seen, taken map[string]string
 }
 
 // watchModels looks at the folder until the context ends. The first look registers what is there, before the environment is ready.
-func (e *Env) watchModels(ctx context.Context) error {
+func (e *world) watchModels(ctx context.Context) error {
 	if e.cfg.Models == "" {
 		return nil
 	}
@@ -47,8 +47,8 @@ func (e *Env) watchModels(ctx context.Context) error {
 	w.look(ctx)
 	w.look(ctx) // what stays the same is taken
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	e.stopWatching = cancel
-	e.serving.Go(func() {
+	e.stop = append(e.stop, cancel)
+	e.background.Go(func() {
 		tick := time.NewTicker(modelsEvery)
 		defer tick.Stop()
 		for {
