@@ -37,18 +37,14 @@ func tagMap(tags []registry.KeyValue) map[string]string {
 func (c catalog) Generation() uint64 { return c.store.ModelGeneration() }
 
 // guiScoring shows the GUI how models score.
-type guiScoring struct{ server *serving.Server }
-
-func (g guiScoring) Score(ctx context.Context, name, selector string, body []byte, contentType string) ([]byte, int) {
-	return g.server.Score(ctx, name, selector, body, contentType)
-}
+type guiScoring struct{ *serving.Server }
 
 func (g guiScoring) Describe(ctx context.Context, name, selector string) (ui.Model, error) {
-	info, err := g.server.Describe(ctx, name, selector)
+	info, err := g.Server.Describe(ctx, name, selector)
 	if err != nil {
 		return ui.Model{}, err
 	}
-	m := ui.Model{Flavor: info.Flavor, Native: info.Native || info.Python || info.Upstream != "" && info.Problem == "", Problem: info.Problem, InputExample: info.InputExample}
+	m := ui.Model{Flavor: info.Flavor, Estimator: info.Estimator, Upstream: info.Upstream, Native: info.Native || info.Python || info.Upstream != "" && info.Problem == "", Problem: info.Problem, InputExample: info.InputExample}
 	if s := info.Signature; s != nil {
 		m.Inputs, m.Outputs = uiFields(s.Inputs), uiFields(s.Outputs)
 		if s.Params != nil {

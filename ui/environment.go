@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/prinzbox/prinzbox/serving"
 )
 
 // Environment is what the home page tells about the process.
@@ -40,11 +42,25 @@ type Scoring interface {
 	Describe(ctx context.Context, name, selector string) (Model, error)
 	// Score answers a body as the scoring route would, with the status of that answer.
 	Score(ctx context.Context, name, selector string, body []byte, contentType string) (answer []byte, status int)
+	// Probe is Score for the pages' own samples, which are not counted as requests.
+	Probe(ctx context.Context, name, selector string, body []byte, contentType string) (answer []byte, status int)
+	// Stats is what was counted of each version since the start.
+	Stats() []serving.VersionStats
+	// Failures are the last requests for a model that failed, the newest first.
+	Failures(name string) []serving.Failure
+	// Routing tells which versions answer requests that name none; INVALID_PARAMETER_VALUE when a tag means nothing.
+	Routing(ctx context.Context, name string) (serving.Routing, error)
+	// CheckRouting tells what is wrong with a tag of that kind before it is set.
+	CheckRouting(ctx context.Context, name, tag, value string) error
 }
 
 // Model is how a version scores.
 type Model struct {
 	Flavor string
+	// Estimator is the engine's name of the model, such as "Pipeline"; may be empty.
+	Estimator string
+	// Upstream is the address of the server that scores the version; empty for others.
+	Upstream string
 	// Native tells that no Python is needed, so that a page may score it unasked.
 	Native bool
 	// Problem says why the version cannot be served; empty when it can.

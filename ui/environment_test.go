@@ -20,6 +20,7 @@ import (
 
 	"github.com/prinzbox/prinzbox/registry"
 	"github.com/prinzbox/prinzbox/registry/sqldb"
+	"github.com/prinzbox/prinzbox/serving"
 	"github.com/prinzbox/prinzbox/ui"
 )
 
@@ -59,7 +60,13 @@ func newHouse(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, store: store, files: files{}, model: &linear{problems: map[string]string{}}}
+	routes := serving.New(serving.Config{Catalog: catalog{store}, Objects: nothing{}})
+	t.Cleanup(func() {
+		if err := routes.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h := &house{t: t, store: store, files: files{}, model: &linear{Server: routes, problems: map[string]string{}}}
 	gui := ui.New(ui.Config{
 		Store: store, Scoring: h.model, Artifacts: h.files, Environment: h.environment, Clock: func() time.Time { return now },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
@@ -215,12 +222,45 @@ func (f files) Open(_ context.Context, uri, path string) (io.ReadCloser, int64, 
 	return io.NopCloser(strings.NewReader(content)), int64(len(content)), nil
 }
 
-// linear scores every version: the sum of the numbers in a row times the version's number.
+// catalog finds the versions of the store, for the rules of routing.
+type catalog struct{ store *registry.Store }
+
+func (c catalog) Resolve(ctx context.Context, name, selector string) (serving.Version, error) {
+	v, err := c.store.SelectModelVersion(ctx, name, selector)
+	return serving.Version{Name: v.Name, Number: v.Version, Source: v.StorageLocation}, err
+}
+
+func (c catalog) Tags(ctx context.Context, name string) (map[string]string, error) {
+	m, err := c.store.RegisteredModel(ctx, name)
+	tags := map[string]string{}
+	for _, t := range m.Tags {
+		tags[t.Key] = t.Value
+	}
+	return tags, err
+}
+
+// nothing holds no model directories.
+type nothing struct{}
+
+func (nothing) Open(context.Context, string, string) (io.ReadCloser, int64, error) {
+	return nil, 0, registry.NotFoundf("There are no files.")
+}
+
+func (nothing) ETag(context.Context, string, string) (string, error) {
+	return "", registry.NotFoundf("There are no files.")
+}
+
+func (nothing) Generation() uint64 { return 1 }
+
+// linear scores every version: the sum of the numbers in a row times the version's number, one for each row. Routing and counts are the real
+// server's.
 type linear struct {
+	*serving.Server
 	problems map[string]string // by name
 	fields   []ui.Field        // instead of the wine's
 	example  []byte
-	last     atomic.Value // the last body, as a string
+	bend     bool         // answer with the square of the sum
+	last     atomic.Value // the last body of a request, as a string
 }
 
 var wineColumns = []string{
@@ -241,8 +281,14 @@ func (l *linear) Describe(_ context.Context, name, _ string) (ui.Model, error) {
 	return m, nil
 }
 
-func (l *linear) Score(_ context.Context, _, version string, body []byte, _ string) ([]byte, int) {
-	l.last.Store(string(body))
+func (l *linear) answer(version string, body []byte, contentType string) ([]byte, int) {
+	if contentType == "text/csv" {
+		lines := strings.Split(strings.TrimSpace(string(body)), "\n")
+		if lines[0] != strings.Join(wineColumns, ",") {
+			return []byte(`{"error_code": "BAD_REQUEST", "message": "Model is missing inputs <` + `script>."}`), http.StatusBadRequest
+		}
+		body = []byte(`{"dataframe_split": {"data": [[` + strings.Join(lines[1:], "],[") + `]]}}`)
+	}
 	var request struct {
 		Split struct {
 			Data [][]any `json:"data"`
@@ -259,21 +305,41 @@ func (l *linear) Score(_ context.Context, _, version string, body []byte, _ stri
 	if len(request.Split.Data) == 0 && request.Inputs == nil {
 		return bad("The request has neither dataframe_split nor inputs.")
 	}
-	sum := 0.0
-	for _, row := range request.Split.Data {
+	times := 1.0
+	if version == "2" {
+		times = 2
+	}
+	rows := request.Split.Data
+	if request.Inputs != nil {
+		row := make([]any, len(request.Inputs))
+		for i, f := range request.Inputs {
+			row[i] = f
+		}
+		rows = [][]any{row}
+	}
+	sums := make([]string, len(rows))
+	for i, row := range rows {
+		sum := 0.0
 		for _, v := range row {
 			if f, ok := v.(float64); ok {
 				sum += f
 			}
 		}
+		if l.bend { // no line any more
+			sum *= sum
+		}
+		sums[i] = fmt.Sprintf("%.4f", sum*times)
 	}
-	for _, f := range request.Inputs {
-		sum += f
-	}
-	if version == "2" {
-		sum *= 2
-	}
-	return []byte(`{"predictions": [` + fmt.Sprintf("%.4f", sum) + `]}`), http.StatusOK
+	return []byte(`{"predictions": [` + strings.Join(sums, ", ") + `]}`), http.StatusOK
+}
+
+func (l *linear) Score(_ context.Context, _, version string, body []byte, contentType string) ([]byte, int) {
+	l.last.Store(string(body))
+	return l.answer(version, body, contentType)
+}
+
+func (l *linear) Probe(_ context.Context, _, version string, body []byte, contentType string) ([]byte, int) {
+	return l.answer(version, body, contentType)
 }
 
 // panicky is a testing.TB for code without one.

@@ -29,66 +29,73 @@ func exampleBody(about Model) ([]byte, error) {
 	return encodeJSON(map[string]any{"inputs": json.RawMessage(about.InputExample)})
 }
 
-// exampleRow is the first row of an input example: the JSON of each column by name. A form that it does not know gives
-// an empty row, and the user an empty form.
-func exampleRow(about Model) map[string]string {
-	row := map[string]string{}
+// maxExampleRows is how many rows of an input example tell the ranges of its columns.
+const maxExampleRows = 1000
+
+// exampleColumns are the values of an input example by column, each as JSON, in the order of the rows. A form that it does not know gives no
+// columns, and the user an empty form.
+func exampleColumns(about Model) map[string][]string {
 	var top map[string]json.RawMessage
 	if json.Unmarshal(about.InputExample, &top) != nil {
-		return row
+		return nil
 	}
 	if split, ok := top["dataframe_split"]; ok {
 		top = nil
 		if json.Unmarshal(split, &top) != nil {
-			return row
+			return nil
 		}
 	}
 	for _, form := range []string{"dataframe_records", "inputs", "instances"} {
 		if data, ok := top[form]; ok {
-			return recordRow(data)
+			return recordColumns(data)
 		}
 	}
 	var columns []string
 	var data [][]json.RawMessage
 	if json.Unmarshal(top["data"], &data) != nil || len(data) == 0 {
-		return row
+		return nil
 	}
 	if json.Unmarshal(top["columns"], &columns) != nil {
 		for _, f := range about.Inputs {
 			columns = append(columns, f.Name)
 		}
 	}
-	for i, c := range columns {
-		if i < len(data[0]) {
-			row[c] = string(data[0][i])
-		}
-	}
-	return row
-}
-
-// recordRow reads [{"a": 1}] and {"a": [1]} and {"a": 1}.
-func recordRow(data json.RawMessage) map[string]string {
-	row := map[string]string{}
-	var records []map[string]json.RawMessage
-	if json.Unmarshal(data, &records) == nil {
-		if len(records) > 0 {
-			for k, v := range records[0] {
-				row[k] = string(v)
+	out := map[string][]string{}
+	for _, row := range data[:min(len(data), maxExampleRows)] {
+		for i, c := range columns {
+			if i < len(row) {
+				out[c] = append(out[c], string(row[i]))
 			}
 		}
-		return row
+	}
+	return out
+}
+
+// recordColumns reads [{"a": 1}] and {"a": [1]} and {"a": 1}.
+func recordColumns(data json.RawMessage) map[string][]string {
+	out := map[string][]string{}
+	var records []map[string]json.RawMessage
+	if json.Unmarshal(data, &records) == nil {
+		for _, record := range records[:min(len(records), maxExampleRows)] {
+			for k, v := range record {
+				out[k] = append(out[k], string(v))
+			}
+		}
+		return out
 	}
 	var columns map[string]json.RawMessage
 	if json.Unmarshal(data, &columns) == nil {
 		for k, v := range columns {
 			var list []json.RawMessage
-			if json.Unmarshal(v, &list) == nil && len(list) > 0 {
-				v = list[0]
+			if json.Unmarshal(v, &list) != nil || len(list) == 0 {
+				list = []json.RawMessage{v}
 			}
-			row[k] = string(v)
+			for _, v := range list[:min(len(list), maxExampleRows)] {
+				out[k] = append(out[k], string(v))
+			}
 		}
 	}
-	return row
+	return out
 }
 
 // literal shows a JSON value in a field of a kind.

@@ -199,3 +199,30 @@ func isNumber(s string) bool {
 	_, err := strconv.ParseFloat(s, 64)
 	return err == nil
 }
+
+// plainNumber shows a number for people, signedNumber one that is a difference.
+func plainNumber(v float64) string { return number(registry.Float(v)) }
+
+func signedNumber(v float64) string {
+	text := strconv.FormatFloat(v, 'g', 4, 64)
+	switch {
+	case v == 0:
+		return "0"
+	case v > 0:
+		return "+" + text
+	}
+	return text
+}
+
+// apart tells how far the second of two answers is from the first; empty unless both are one number.
+func apart(own, beside *tryResult) string {
+	if own == nil || beside == nil {
+		return ""
+	}
+	x, err1 := strconv.ParseFloat(own.headline, 64)
+	y, err2 := strconv.ParseFloat(beside.headline, 64)
+	if err1 != nil || err2 != nil {
+		return ""
+	}
+	return "Version " + beside.version + " answers " + signedNumber(y-x) + " beside version " + own.version + "."
+}

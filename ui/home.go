@@ -141,7 +141,7 @@ func (u *UI) sample(ctx context.Context, name, version string, about Model) *sam
 		return nil
 	}
 	start := time.Now() // a duration, so the environment's clock, which may stand still, does not serve
-	answer, status := u.cfg.Scoring.Score(ctx, name, version, body, "application/json")
+	answer, status := u.cfg.Scoring.Probe(ctx, name, version, body, "application/json")
 	took := time.Since(start)
 	if status != http.StatusOK {
 		return nil

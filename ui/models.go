@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +10,22 @@ import (
 
 	"github.com/prinzbox/prinzbox/registry"
 )
+
+func (u *UI) modelRoutes(mux *http.ServeMux) {
+	const version = "/models/{name}/versions/{version}"
+	mux.HandleFunc("POST "+version+"/explain", u.explainRow)
+	mux.HandleFunc("POST "+version+"/batch", u.batch)
+	for pattern, p := range map[string]page{
+		"GET /models":               u.models,
+		"GET /models/{name}":        u.model,
+		"GET " + version:            u.version,
+		"POST " + version + "/try":  u.try,
+		"GET " + version + "/try":   u.tryAgain,
+		"GET " + version + "/batch": u.batchAgain,
+	} {
+		mux.HandleFunc(pattern, u.show(p))
+	}
+}
 
 type modelsView struct {
 	list  listing
@@ -51,15 +68,7 @@ func (u *UI) model(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	v := modelView{model: m, created: u.when(m.Created), changed: u.when(m.LastUpdated), list: parseListing(r)}
-	var found registry.Page[registry.ModelVersion]
-	if filter, ok := nameFilter(m.Name); ok {
-		found, err = u.cfg.Store.SearchModelVersions(ctx, registry.Query{
-			Filter: filter, OrderBy: []string{"version_number DESC"}, MaxResults: v.list.max, PageToken: v.list.token,
-		})
-	} else {
-		found.Items, err = u.cfg.Store.LatestVersions(ctx, m.Name, nil)
-		slices.Reverse(found.Items)
-	}
+	found, err := u.versionsOf(ctx, m.Name, v.list)
 	status, err := inPlace(&v.list, err)
 	if err != nil {
 		return view{}, err
@@ -115,7 +124,7 @@ func (u *UI) version(r *http.Request) (view, error) {
 }
 
 func versionViewOf(v versionView) view {
-	return view{title: v.version.Name + ", version " + v.version.Version, section: "models", body: versionPage(v)}
+	return view{title: v.version.Name + ", version " + v.version.Version, section: "models", scripts: []string{"swap.js", "try.js"}, body: versionPage(v)}
 }
 
 func (u *UI) describeVersion(r *http.Request) (versionView, error) {
@@ -149,5 +158,37 @@ func (u *UI) describeVersion(r *http.Request) (versionView, error) {
 		}
 	}
 	v.form = newTryForm(version.Name, version.Version, u.cfg.Environment().TrackingURI, v.about)
+	if v.form.others, err = u.otherVersions(ctx, version.Name, version.Version); err != nil {
+		return versionView{}, err
+	}
+	if other := r.URL.Query().Get("beside"); slices.Contains(v.form.others, other) {
+		v.form.beside = other
+	}
 	return v, nil
+}
+
+// besideVersions is how many versions can be chosen to stand beside another one.
+const besideVersions = 50
+
+// otherVersions are the newest versions of a model, without one.
+func (u *UI) otherVersions(ctx context.Context, name, version string) (others []string, _ error) {
+	found, err := u.versionsOf(ctx, name, listing{max: besideVersions})
+	for _, v := range found.Items {
+		if v.Version != version {
+			others = append(others, v.Version)
+		}
+	}
+	return others, err
+}
+
+// versionsOf is a page of a model's versions, the newest first.
+func (u *UI) versionsOf(ctx context.Context, name string, l listing) (found registry.Page[registry.ModelVersion], err error) {
+	if filter, ok := nameFilter(name); ok {
+		return u.cfg.Store.SearchModelVersions(ctx, registry.Query{
+			Filter: filter, OrderBy: []string{"version_number DESC"}, MaxResults: l.max, PageToken: l.token,
+		})
+	}
+	found.Items, err = u.cfg.Store.LatestVersions(ctx, name, nil)
+	slices.Reverse(found.Items)
+	return found, err
 }

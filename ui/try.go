@@ -2,6 +2,7 @@ package ui
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,15 +15,21 @@ const maxForm = 1 << 20
 
 // tryForm is the form that scores a version. Fields are named by position ("f0", "p0"), since a column may be called anything.
 type tryForm struct {
-	action  string // the page's own route, for browsers without JavaScript
-	path    string // the scoring route, for the script
-	url     string // the scoring route in full, for curl
-	fields  []tryField
-	params  []tryField
-	raw     string // the body of the raw form
-	showRaw bool   // the raw form is the one to use
-	curl    string
-	result  *tryResult
+	name, version string
+	action        string // the page's own route, for browsers without JavaScript
+	path          string // the scoring route, for the script
+	explain       string // the route of the contributions; empty when the answers cannot be explained
+	fields        []tryField
+	params        []tryField
+	raw           string // the body of the raw form
+	showRaw       bool   // the raw form is the one to use
+	others        []string
+	beside        string // the version that answers too; empty for none
+	codes         []code
+	result        *tryResult
+	besideResult  *tryResult
+	explained     *explanation
+	batch         batchForm
 }
 
 // Kinds of fields; the script builds a body by the same names.
@@ -39,6 +46,7 @@ type tryField struct {
 	id, name, typ, kind, value string
 	optional                   bool
 	problem                    string
+	slider                     *slider
 }
 
 // label is what the user reads; an unnamed column has its position.
@@ -52,6 +60,7 @@ func (f tryField) label() string {
 
 // tryResult is an answer of the scoring route.
 type tryResult struct {
+	version  string
 	status   int
 	took     string
 	headline string
@@ -61,19 +70,22 @@ type tryResult struct {
 func (r tryResult) ok() bool { return r.status == http.StatusOK }
 
 func newTryForm(name, version, base string, about Model) tryForm {
-	f := tryForm{
-		action: string(versionURL(name, version)) + "/try#try", path: scoringPath(name, version), url: base + scoringPath(name, version),
-	}
-	row := exampleRow(about)
+	f := tryForm{name: name, version: version, action: string(versionURL(name, version)) + "/try#try", path: scoringPath(name, version)}
+	f.codes = newCodes(base + f.path)
 	if !tensors(about) {
-		f.fields = newFields("f", about.Inputs, row)
+		examples := exampleColumns(about)
+		f.fields = newFields("f", about.Inputs, examples)
 		f.params = newFields("p", about.Params, nil)
+		f.batch = newBatchForm(name, version, about, examples)
+		if explainable(about) {
+			f.explain = string(versionURL(name, version)) + "/explain"
+		}
 	}
 	f.showRaw = len(f.fields) == 0
 	if body, err := exampleBody(about); err == nil {
 		f.raw = indent(body)
 	}
-	f.setCurl()
+	f.setCodes()
 	return f
 }
 
@@ -86,12 +98,13 @@ func tensors(about Model) bool {
 	return false
 }
 
-func newFields(prefix string, fields []Field, values map[string]string) []tryField {
+func newFields(prefix string, fields []Field, examples map[string][]string) []tryField {
 	out := make([]tryField, len(fields))
 	for i, f := range fields {
 		t := tryField{id: prefix + strconv.Itoa(i), name: f.Name, typ: f.Type, kind: kindOf(f.Type), optional: f.Optional}
-		if v, ok := values[f.Name]; ok {
-			t.value = literal(v, t.kind)
+		if values := examples[f.Name]; len(values) > 0 {
+			t.value = literal(values[0], t.kind)
+			t.slider = newSlider(t.kind, values)
 		} else if f.Default != nil {
 			t.value = literal(string(f.Default), t.kind)
 		}
@@ -114,8 +127,8 @@ func kindOf(typ string) string {
 	return kindJSON
 }
 
-// setCurl writes the command that does what the form does. A form that is not filled in has none yet.
-func (f *tryForm) setCurl() {
+// setCodes writes the programs that do what the form does. A form that is not filled in has none yet.
+func (f *tryForm) setCodes() {
 	body := f.raw
 	if !f.showRaw {
 		built, ok := f.body()
@@ -124,7 +137,9 @@ func (f *tryForm) setCurl() {
 		}
 		body = built
 	}
-	f.curl = "curl -X POST " + shellQuote(f.url) + " \\\n  -H 'Content-Type: application/json' \\\n  -d " + shellQuote(body)
+	for i := range f.codes {
+		f.codes[i].set(body)
+	}
 }
 
 // body is the request that the fields describe. Fields that cannot be read are marked, and there is no body.
@@ -236,11 +251,22 @@ func (u *UI) try(r *http.Request) (view, error) {
 		}
 		body = built
 	}
-	v.form.setCurl()
-	start := time.Now()
-	answer, status := u.cfg.Scoring.Score(r.Context(), v.version.Name, v.version.Version, []byte(body), "application/json")
-	v.form.result = &tryResult{status: status, took: tookText(time.Since(start)), headline: headline(answer), answer: indent(answer)}
+	v.form.setCodes()
+	v.form.result = u.ask(r, v.version.Name, v.version.Version, body)
+	if other := r.PostForm.Get("beside"); slices.Contains(v.form.others, other) {
+		v.form.beside, v.form.besideResult = other, u.ask(r, v.version.Name, other, body)
+	}
+	if e := u.explain(r.Context(), v.version.Name, v.version.Version, v.about, []byte(body)); e != nil && v.form.result.ok() {
+		v.form.explained = e
+	}
 	return versionViewOf(v), nil
+}
+
+// ask scores a body for a page.
+func (u *UI) ask(r *http.Request, name, version, body string) *tryResult {
+	start := time.Now()
+	answer, status := u.cfg.Scoring.Score(r.Context(), name, version, []byte(body), "application/json")
+	return &tryResult{version: version, status: status, took: tookText(time.Since(start)), headline: headline(answer), answer: indent(answer)}
 }
 
 func tookText(d time.Duration) string {

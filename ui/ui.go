@@ -54,21 +54,17 @@ func New(cfg Config) *UI {
 	mux.HandleFunc("GET /experiments/{id}/words.json", u.words)
 	mux.HandleFunc("GET /runs/{id}/view", u.viewFile)
 	mux.HandleFunc("GET /runs/{id}/zip", u.zipFolder)
+	u.modelRoutes(mux)
 	for pattern, p := range map[string]page{
-		"GET /{$}":                                   u.home,
-		"GET /experiments":                           u.experiments,
-		"GET /experiments/{id}":                      u.experiment,
-		"POST /experiments/{id}/runs":                u.changeRuns,
-		"GET /runs/{id}":                             u.run,
-		"POST /runs/{id}":                            u.changeRun,
-		"GET /runs/{id}/chart":                       u.runChart,
-		"GET /compare":                               u.compare,
-		"GET /models":                                u.models,
-		"GET /models/{name}":                         u.model,
-		"GET /models/{name}/versions/{version}":      u.version,
-		"POST /models/{name}/versions/{version}/try": u.try,
-		"GET /models/{name}/versions/{version}/try":  u.tryAgain,
-		"/": u.noPage,
+		"GET /{$}":                    u.home,
+		"GET /experiments":            u.experiments,
+		"GET /experiments/{id}":       u.experiment,
+		"POST /experiments/{id}/runs": u.changeRuns,
+		"GET /runs/{id}":              u.run,
+		"POST /runs/{id}":             u.changeRun,
+		"GET /runs/{id}/chart":        u.runChart,
+		"GET /compare":                u.compare,
+		"/":                           u.noPage,
 	} {
 		mux.HandleFunc(pattern, u.show(p))
 	}
