@@ -36,6 +36,15 @@ type house struct {
 	server *httptest.Server
 	// access is whose requests all are; nil for an environment without passwords.
 	access atomic.Pointer[registry.Access]
+	pages  atomic.Pointer[ui.UI]
+}
+
+// serve makes the pages anew with another scoring server.
+func (h *house) serve(scoring ui.Scoring) {
+	h.pages.Store(ui.New(ui.Config{
+		Store: h.store, Scoring: scoring, Artifacts: h.files, Environment: h.environment, Clock: func() time.Time { return now },
+		Log: slog.New(slog.NewTextHandler(h.t.Output(), nil)),
+	}))
 }
 
 // as makes all requests come from one user.
@@ -67,10 +76,7 @@ func newHouse(t testing.TB) *house {
 		}
 	})
 	h := &house{t: t, store: store, files: files{}, model: &linear{Server: routes, problems: map[string]string{}}}
-	gui := ui.New(ui.Config{
-		Store: store, Scoring: h.model, Artifacts: h.files, Environment: h.environment, Clock: func() time.Time { return now },
-		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
+	h.serve(h.model)
 	gin.SetMode(gin.TestMode)
 	engine := gin.New()
 	engine.UseRawPath, engine.UnescapePathValues = true, true
@@ -86,7 +92,7 @@ func newHouse(t testing.TB) *house {
 		if a := h.access.Load(); a != nil {
 			r = r.WithContext(registry.WithAccess(r.Context(), a))
 		}
-		gui.ServeHTTP(w, r)
+		h.pages.Load().ServeHTTP(w, r)
 	}))
 	h.server = httptest.NewServer(engine)
 	t.Cleanup(h.server.Close)

@@ -226,3 +226,11 @@ func apart(own, beside *tryResult) string {
 	}
 	return "Version " + beside.version + " answers " + signedNumber(y-x) + " beside version " + own.version + "."
 }
+
+// latencyText is a time with three digits.
+func latencyText(d time.Duration) string {
+	if d >= time.Second {
+		return strconv.FormatFloat(d.Seconds(), 'g', 3, 64) + " s"
+	}
+	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'g', 3, 64) + " ms"
+}

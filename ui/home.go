@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/serving"
 )
 
 const (
@@ -42,6 +43,9 @@ type modelCard struct {
 	state             servingState
 	sample            *sample
 	changed           moment
+	upstream          string // the server that scores it
+	stub              bool
+	minute            uint64 // calls of the last minute
 }
 
 // servingState says in a word whether a version answers.
@@ -99,9 +103,10 @@ func (u *UI) modelCards(ctx context.Context, models []registry.RegisteredModel, 
 	ctx, cancel := context.WithTimeout(ctx, 4*checkTime)
 	defer cancel()
 	cards := make([]modelCard, len(models))
+	minutes := u.perMinute()
 	for i, m := range models {
 		c := &cards[i]
-		*c = modelCard{name: m.Name, description: text(m.Description), aliases: m.Aliases, changed: u.when(m.LastUpdated)}
+		*c = modelCard{name: m.Name, description: text(m.Description), aliases: m.Aliases, changed: u.when(m.LastUpdated), minute: minutes[m.Name]}
 		current, err := u.cfg.Store.CurrentModelVersion(ctx, m.Name)
 		switch {
 		case registry.IsCode(err, registry.ResourceDoesNotExist):
@@ -116,7 +121,7 @@ func (u *UI) modelCards(ctx context.Context, models []registry.RegisteredModel, 
 			continue
 		}
 		about, err := u.cfg.Scoring.Describe(ctx, m.Name, current.Version)
-		c.state = stateOf(about, err)
+		c.state, c.upstream, c.stub = stateOf(about, err), about.Upstream, tagValue(current.Tags, serving.TagStub) != ""
 		if samples && c.state.word == "ready" && about.Native && about.InputExample != nil {
 			c.sample = u.sample(ctx, m.Name, current.Version, about)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/serving"
 )
 
 func (u *UI) modelRoutes(mux *http.ServeMux) {
@@ -17,8 +18,11 @@ func (u *UI) modelRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+version+"/batch", u.batch)
 	for pattern, p := range map[string]page{
 		"GET /models":               u.models,
+		"POST /models":              u.changeModels,
 		"GET /models/{name}":        u.model,
+		"POST /models/{name}":       u.changeModel,
 		"GET " + version:            u.version,
+		"POST " + version:           u.changeModel,
 		"POST " + version + "/try":  u.try,
 		"GET " + version + "/try":   u.tryAgain,
 		"GET " + version + "/batch": u.batchAgain,
@@ -30,9 +34,16 @@ func (u *UI) modelRoutes(mux *http.ServeMux) {
 type modelsView struct {
 	list  listing
 	cards []modelCard
+	stub  stubForm
+	// mayMake tells that the user may register models here.
+	mayMake bool
 }
 
 func (u *UI) models(r *http.Request) (view, error) {
+	return u.modelsWith(r, newStubForm("/models"))
+}
+
+func (u *UI) modelsWith(r *http.Request, stub stubForm) (view, error) {
 	l := parseListing(r)
 	found, err := u.cfg.Store.SearchRegisteredModels(r.Context(), l.query())
 	status, err := inPlace(&l, err)
@@ -44,52 +55,10 @@ func (u *UI) models(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	return view{title: "Models", section: "models", status: status, body: modelsPage(modelsView{list: l, cards: cards})}, nil
-}
-
-type modelView struct {
-	model            registry.RegisteredModel
-	created, changed moment
-	list             listing
-	versions         []versionLine
-	current          string
-}
-
-type versionLine struct {
-	registry.ModelVersion
-	created, changed moment
-	tags             []registry.KeyValue
-}
-
-func (u *UI) model(r *http.Request) (view, error) {
-	ctx := r.Context()
-	m, err := u.cfg.Store.RegisteredModel(ctx, r.PathValue("name"))
-	if err != nil {
-		return view{}, err
+	if stub.problem != "" {
+		status = http.StatusBadRequest
 	}
-	v := modelView{model: m, created: u.when(m.Created), changed: u.when(m.LastUpdated), list: parseListing(r)}
-	found, err := u.versionsOf(ctx, m.Name, v.list)
-	status, err := inPlace(&v.list, err)
-	if err != nil {
-		return view{}, err
-	}
-	v.list.next = found.NextPageToken
-	for _, version := range found.Items {
-		// A search leaves the aliases out (contract/behaviours.md, section 8); the model has them all.
-		version.Aliases = nil
-		for _, a := range m.Aliases {
-			if a.Version == version.Version {
-				version.Aliases = append(version.Aliases, a.Alias)
-			}
-		}
-		v.versions = append(v.versions, versionLine{ModelVersion: version, created: u.when(version.Created), changed: u.when(version.LastUpdated), tags: userTags(version.Tags)})
-	}
-	if current, err := u.cfg.Store.CurrentModelVersion(ctx, m.Name); err == nil {
-		v.current = current.Version
-	} else if !registry.IsCode(err, registry.ResourceDoesNotExist) {
-		return view{}, err
-	}
-	return view{title: m.Name, section: "models", status: status, body: modelPage(v)}, nil
+	return view{title: "Models", section: "models", status: status, body: modelsPage(modelsView{list: l, cards: cards, stub: stub, mayMake: mayMakeModels(r.Context())})}, nil
 }
 
 // nameFilter is the filter that finds one model; a name with both kinds of quotes has none.
@@ -112,6 +81,11 @@ type versionView struct {
 	served           bool
 	state            servingState
 	form             tryForm
+	stages           []string
+	stub             *stubForm // of a version that is a stub
+	mayChange        bool
+	mayDelete        bool
+	done             string
 	files            templ.SafeURL // of the version, when they lie in its run
 }
 
@@ -120,6 +94,7 @@ func (u *UI) version(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+	v.done = modelDone[r.URL.Query().Get("done")]
 	return versionViewOf(v), nil
 }
 
@@ -133,7 +108,15 @@ func (u *UI) describeVersion(r *http.Request) (versionView, error) {
 	if err != nil {
 		return versionView{}, err
 	}
-	v := versionView{version: version, created: u.when(version.Created), changed: u.when(version.LastUpdated), served: u.cfg.Scoring != nil}
+	v := versionView{
+		version: version, created: u.when(version.Created), changed: u.when(version.LastUpdated), served: u.cfg.Scoring != nil, stages: modelStages,
+		mayChange: mayModel(ctx, version.Name, registry.ActionUpdate), mayDelete: mayModel(ctx, version.Name, registry.ActionDelete),
+	}
+	if text := tagValue(version.Tags, serving.TagStub); text != "" {
+		stub := newStubForm(string(versionURL(version.Name, version.Version)))
+		stub.text, stub.change = indent([]byte(text)), true
+		v.stub = &stub
+	}
 	if current, err := u.cfg.Store.CurrentModelVersion(ctx, version.Name); err == nil {
 		v.current = current.Version == version.Version
 	}

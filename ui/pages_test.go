@@ -83,7 +83,7 @@ func TestPages(t *testing.T) {
 		{"/models", 200, []string{"MLF-ElasticnetWineModel-1", "champion → 1", "Version 2", "3 models"}},
 		{"/models?filter=name+LIKE+%27%25Fraud%25%27", 200, []string{"MLF-FraudDetection-3", "1 model<"}},
 		{"/models?filter=nonsense", 400, []string{`id="filter-problem"`, `value="nonsense"`}},
-		{"/models/MLF-ElasticnetWineModel-1", 200, []string{"Version 1", "Version 2", "champion", "served by name"}},
+		{"/models/MLF-ElasticnetWineModel-1", 200, []string{"Version 1", "Version 2", "champion", "changed last", "0.7724", "rmse"}},
 		{"/models/none", 404, []string{"Registered Model with name=none not found"}},
 		{"/models/MLF-ElasticnetWineModel-1/versions/1", 200, []string{
 			"fixed acidity", `value="0.9978"`, `data-path="/model/MLF-ElasticnetWineModel-1/1/invocations"`, "curl -X POST", "wine-0.9", "champion", "s3://mlflow/1", "?path=model#artifacts",
