@@ -75,7 +75,7 @@ func (e *world) mainHandler() http.Handler {
 // gui is the pages; users who are no admins get them without the environment's keys.
 func (e *world) gui() http.Handler {
 	c := ui.Config{
-		Store: e.store, Scoring: guiScoring{e.scoring}, Artifacts: uiFiles{e.files}, Environment: e.environment, Clock: e.cfg.Clock, Log: e.cfg.Log,
+		Store: e.store, Scoring: guiScoring{e.scoring}, Artifacts: uiFiles{e.files}, Objects: e.guiObjects(), Environment: e.environment, Clock: e.cfg.Clock, Log: e.cfg.Log,
 	}
 	all := ui.New(c)
 	if e.auth == nil {

@@ -23,6 +23,8 @@ type Config struct {
 	Scoring Scoring
 	// Artifacts reads the files of runs; nil means that they cannot be shown.
 	Artifacts Artifacts
+	// Objects is the S3 store of the pages of buckets; nil means that there is none.
+	Objects *Objects
 	// Environment is asked on each request, since addresses are known only when the listeners are open.
 	Environment func() Environment
 	Clock       func() time.Time
@@ -55,6 +57,7 @@ func New(cfg Config) *UI {
 	mux.HandleFunc("GET /runs/{id}/view", u.viewFile)
 	mux.HandleFunc("GET /runs/{id}/zip", u.zipFolder)
 	u.modelRoutes(mux)
+	u.objectRoutes(mux)
 	for pattern, p := range map[string]page{
 		"GET /{$}":                    u.home,
 		"GET /experiments":            u.experiments,
@@ -81,7 +84,7 @@ type page func(r *http.Request) (view, error)
 // view is a page before the frame is put around it.
 type view struct {
 	title string
-	// section is the entry of the navigation that the page belongs to: "home", "experiments" or "models".
+	// section is the entry of the navigation that the page belongs to: "home", "experiments", "models", "traces", "prompts", "datasets" or "s3".
 	section string
 	// status is 200 when zero.
 	status int
