@@ -159,17 +159,21 @@ func TestEachInterruptsItsOwnQueryOnly(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "x.db"))
 	const query = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 300) SELECT count(*) FROM c"
 	nothing := func(*sqldb.Row) error { return nil }
+	rounds := 1500
+	if testing.Short() { // the race detector makes each take twenty times as long
+		rounds = 75
+	}
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			for range 1500 {
+			for range rounds {
 				ctx, cancel := context.WithCancel(t.Context())
 				go cancel()
 				_ = db.Each(ctx, nothing, query) // it may end early
 			}
 		})
 		wg.Go(func() {
-			for range 1500 {
+			for range rounds {
 				if err := db.Each(t.Context(), nothing, query); err != nil {
 					t.Error(err)
 					return

@@ -40,12 +40,16 @@ type Querier = interface {
 
 // DB is one SQLite file. It is safe for concurrent use.
 type DB struct {
+	file    string
 	readers *cached
 	read    *sql.DB
 	write   *sql.DB
 	conn    *sql.Conn
 	writer  *cached
 	direct  *directPool
+	// checkpoints is nil where nothing waits for the disk.
+	checkpoints *checkpointer
+	commits     int // of the writer
 
 	mu     sync.Mutex
 	idle   *sync.Cond // signalled when busy ends
@@ -77,7 +81,7 @@ func Open(ctx context.Context, file string, durability Durability) (*DB, error) 
 	default:
 		return nil, fmt.Errorf("unknown durability %q: use normal, full or off", durability)
 	}
-	uri := "file:" + (&url.URL{Path: file}).EscapedPath()
+	uri := fileURI(file)
 	dsn := func(pragmas ...string) string {
 		q := url.Values{}
 		for _, p := range slices.Concat(pragmas, commonPragmas) {
@@ -86,11 +90,15 @@ func Open(ctx context.Context, file string, durability Durability) (*DB, error) 
 		q.Set("_txlock", "immediate")
 		return uri + "?" + q.Encode()
 	}
-	db := &DB{}
+	db := &DB{file: file}
 	db.idle = sync.NewCond(&db.mu)
 	var err error
 	// page_size before journal_mode: it cannot change once the file is in WAL mode.
-	if db.write, err = sql.Open("sqlite", dsn("journal_mode(wal)", "synchronous("+string(durability)+")", "cache_size(-8192)")); err != nil {
+	pragmas := []string{"journal_mode(wal)", "synchronous(" + string(durability) + ")", "cache_size(-8192)"}
+	if durability != DurabilityOff { // there is a disk to wait for
+		pragmas = append(pragmas, writerPragma)
+	}
+	if db.write, err = sql.Open("sqlite", dsn(pragmas...)); err != nil {
 		return nil, err
 	}
 	db.write.SetMaxOpenConns(1)
@@ -105,6 +113,9 @@ func Open(ctx context.Context, file string, durability Durability) (*DB, error) 
 	db.writer = newCached(db.conn)
 	db.readers = newCached(db.read)
 	db.direct = newDirectPool(uri)
+	if durability != DurabilityOff {
+		db.checkpoints = newCheckpointer(uri)
+	}
 	return db, nil
 }
 
@@ -127,6 +138,7 @@ func (db *DB) Close() error {
 		db.idle.Wait()
 	}
 	db.mu.Unlock()
+	db.checkpoints.close()
 	err := db.direct.close()
 	db.readers.close()
 	err = errors.Join(err, db.read.Close())

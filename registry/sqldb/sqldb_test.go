@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -175,4 +176,28 @@ func BenchmarkWrite(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestLogStaysSmall writes four times what the log may hold, without a pause in which it could begin anew by itself.
+func TestLogStaysSmall(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.db")
+	db := open(t, file)
+	if err := db.Write(t.Context(), exec("CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT)")); err != nil {
+		t.Fatal(err)
+	}
+	const pageSize, most = 4096, 8000 // as sqldb has them
+	text := strings.Repeat("x", 16*pageSize)
+	for i := range 4 * most / 16 {
+		if err := db.Write(t.Context(), exec("INSERT OR REPLACE INTO t VALUES (1, ?)", fmt.Sprint(i, text))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(file + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if limit := int64(2 * most * pageSize); info.Size() > limit {
+		t.Errorf("the log has %d bytes, more than %d", info.Size(), limit)
+	}
+	t.Logf("%.1f MiB", float64(info.Size())/(1<<20))
 }

@@ -12,6 +12,8 @@ type job struct {
 	fn   func(tx Querier) error
 	err  error
 	done chan struct{}
+	// alone is run instead of fn, outside a transaction, while nobody writes.
+	alone func() error
 }
 
 // Write runs fn in a write transaction and returns when that is committed, or has been rolled back because fn returned an error.
@@ -19,7 +21,15 @@ type job struct {
 // call Write. A context that ends before fn starts cancels the write; later it has no effect, since the
 // transaction is shared.
 func (db *DB) Write(ctx context.Context, fn func(tx Querier) error) error {
-	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
+	return db.do(&job{ctx: ctx, fn: fn, done: make(chan struct{})})
+}
+
+// exclusively runs fn while nobody writes.
+func (db *DB) exclusively(ctx context.Context, fn func() error) error {
+	return db.do(&job{ctx: ctx, alone: fn, done: make(chan struct{})})
+}
+
+func (db *DB) do(j *job) error {
 	db.mu.Lock()
 	switch {
 	case db.closed:
@@ -56,11 +66,11 @@ func (db *DB) passOn() {
 	}()
 }
 
-// take gives the next write that waits, or nil.
+// take gives the next write that waits and may share a transaction, or nil.
 func (db *DB) take() *job {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if len(db.queue) == 0 {
+	if len(db.queue) == 0 || db.queue[0].alone != nil {
 		return nil
 	}
 	j := db.queue[0]
@@ -79,6 +89,11 @@ func (db *DB) commit(first *job) {
 			}
 			close(j.done)
 		}
+	}
+	if first.alone != nil {
+		batch = append(batch, first)
+		finish(db.run(first))
+		return
 	}
 	if _, err := db.writer.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		batch = append(batch, first)
@@ -112,6 +127,8 @@ func (db *DB) commit(first *job) {
 		finish(errors.Join(fmt.Errorf("commit: %w", err), rollback))
 		return
 	}
+	db.commits++
+	db.checkpoints.committed(db.commits)
 	finish(nil)
 }
 
@@ -139,5 +156,8 @@ func (db *DB) run(j *job) (err error) {
 			err = fmt.Errorf("panic in a write: %v\n%s", r, debug.Stack())
 		}
 	}()
+	if j.alone != nil {
+		return j.alone()
+	}
 	return j.fn(uncancelled{db.writer})
 }
