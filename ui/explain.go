@@ -186,6 +186,5 @@ func (u *UI) explainRow(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(buf.Bytes()) // nobody is left to tell when the browser has gone
+	u.gzip.send(w, r, http.StatusOK, buf.Bytes())
 }

@@ -22,6 +22,5 @@ func (u *UI) writeJSON(w http.ResponseWriter, r *http.Request, body any, err err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-cache")
-	w.WriteHeader(status)
-	_, _ = w.Write(data) // nobody is left to tell when the browser has gone
+	u.gzip.send(w, r, status, data)
 }

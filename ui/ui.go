@@ -8,7 +8,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/a-h/templ"
@@ -37,6 +36,7 @@ type Config struct {
 type UI struct {
 	cfg    Config
 	assets assets
+	gzip   compressors
 	// markdown lays out notes.
 	markdown markdown
 	handler  http.Handler
@@ -130,10 +130,8 @@ func (u *UI) write(w http.ResponseWriter, r *http.Request, v view) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(buf.Len()))
 	h.Set("Cache-Control", "no-cache")
-	w.WriteHeader(v.status)
-	_, _ = w.Write(buf.Bytes()) // nobody is left to tell when the browser has gone
+	u.gzip.send(w, r, v.status, buf.Bytes())
 }
 
 // errorView is the page for an error. What is not for users' eyes goes to the log.
