@@ -61,20 +61,23 @@ func (a *Auth) check() error {
 	return nil
 }
 
-// openAuth makes the first admin and what judges requests.
-func (e *world) openAuth(ctx context.Context) error {
+// openAuth makes the first admin, who is there in a state that was made fresh, and what judges requests.
+func (e *world) openAuth(ctx context.Context, fresh bool) error {
 	a := e.cfg.Auth
 	if a.AppName == "" {
 		return nil
 	}
 	e.auth = registry.NewAuth(e.store, registry.Permission(a.DefaultPermission))
+	if fresh {
+		return nil // the admin is there
+	}
 	switch _, err := e.store.User(ctx, a.AdminUsername); {
 	case registry.IsCode(err, registry.ResourceDoesNotExist):
 		if a.AdminPassword == "" {
 			var random [18]byte
 			_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 			e.cfg.Auth.AdminPassword = base64.RawURLEncoding.EncodeToString(random[:])
-			e.madeUp = true
+			e.env.madeUp = true
 		}
 		_, err = e.store.CreateUser(ctx, a.AdminUsername, e.cfg.Auth.AdminPassword, true)
 		return err

@@ -340,7 +340,7 @@ error. Every flag has an environment variable, PRINZBOX_ and its name: PRINZBOX_
 
 func announce(cmd *cobra.Command, env *Env, readyFile string, human bool, took time.Duration) error {
 	r := env.Ready()
-	if env.world().madeUp {
+	if env.madeUp {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "prinzbox: user %s, password %s (made up, shown this once; change it with users/update-password)\n", r.TrackingUsername, r.TrackingPassword)
 	}
 	if r.CABundle != "" {

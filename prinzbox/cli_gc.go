@@ -18,9 +18,9 @@ import (
 // GC removes deleted runs, experiments and logged models for good, with their artifacts, and tells each to done. An
 // artifact location that cannot be reached is skipped: the entity goes all the same, as with `mlflow gc`.
 func (e *Env) GC(ctx context.Context, o registry.GCOptions, done func(g registry.Garbage)) error {
-	w := e.home.enter()
-	if w == nil {
-		return errClosed
+	w, err := e.enter(ctx)
+	if err != nil {
+		return err
 	}
 	defer w.leave()
 	garbage, err := w.store.FindGarbage(ctx, o)

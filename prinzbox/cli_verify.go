@@ -53,7 +53,11 @@ process that was killed) are counted but are no damage: the next start removes t
 
 // verify verifies a data folder and reports.
 func verify(ctx context.Context, cmd *cobra.Command, data string, asJSON bool) (err error) {
-	db, unlock, err := openToRead(ctx, data)
+	dir, err := find(data)
+	if err != nil {
+		return err
+	}
+	db, unlock, err := openToRead(ctx, data, dir)
 	if err != nil {
 		return err
 	}
@@ -62,7 +66,7 @@ func verify(ctx context.Context, cmd *cobra.Command, data string, asJSON bool) (
 	damaged := []artifacts.Damage{}
 	progress := progressLine{w: cmd.ErrOrStderr()}
 	config := artifacts.VerifyConfig{
-		DB: db.Read(), Dir: blobsIn(data),
+		DB: db.Read(), Dir: blobsIn(dir),
 		Found: func(d artifacts.Damage) {
 			if damaged = append(damaged, d); !asJSON {
 				progress.clear()
@@ -102,9 +106,10 @@ func verify(ctx context.Context, cmd *cobra.Command, data string, asJSON bool) (
 	return err
 }
 
-// openToRead opens the database of a data folder. A server may be at work there; if none is, none can start until unlock.
-func openToRead(ctx context.Context, data string) (_ *sqldb.DB, unlock func() error, err error) {
-	file := filepath.Join(data, databaseFile)
+// openToRead opens the database of a data folder, in the folder dir of its state. A server may be at work there; if none is, none can start
+// until unlock.
+func openToRead(ctx context.Context, data, dir string) (_ *sqldb.DB, unlock func() error, err error) {
+	file := filepath.Join(dir, databaseFile)
 	if _, err := os.Stat(file); err != nil {
 		return nil, nil, fmt.Errorf("there is no data in %s (--data): %w", data, err)
 	}
@@ -118,7 +123,7 @@ func openToRead(ctx context.Context, data string) (_ *sqldb.DB, unlock func() er
 			_ = lock.Unlock()
 		}
 	}()
-	db, err := openDB(ctx, data, sqldb.DurabilityNormal)
+	db, err := openDB(ctx, dir, sqldb.DurabilityNormal)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,13 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prinzbox/prinzbox/artifacts"
-	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/serving/python"
 )
 
 // Env is a running environment: the listeners, and the world that answers there.
@@ -29,8 +27,23 @@ type Env struct {
 	// remote is nil without another S3 store.
 	remote  *artifacts.Remote
 	proxies *artifacts.Proxies
+	python  *python.Fallback // nil when Python is off
+	// stopPrewarm ends the start of Python; nil when there is none.
+	stopPrewarm context.CancelFunc
 
-	home space
+	// images are those that no other environment shares; ownImages says that all are.
+	images    imageCache
+	ownImages bool
+	// fraudDataGone says that the table of payments was not read when it could be.
+	fraudDataGone bool
+
+	// madeUp says that this start made the admin's password.
+	madeUp bool
+
+	// stopped is closed when the listeners are.
+	stopped chan struct{}
+
+	*space // the environment's own
 
 	listeners []net.Listener
 	servers   []*http.Server
@@ -39,38 +52,11 @@ type Env struct {
 	closeErr  error
 }
 
-// space is a place for one world after the other.
-type space struct {
-	current atomic.Pointer[world]
-	// closed is set before the last world ends.
-	closed atomic.Bool
-}
-
-// enter gives the world of now, which stays until leave. It is nil when the space is closed.
-func (s *space) enter() *world {
-	for {
-		if w := s.current.Load(); w.requests.take() {
-			return w
-		}
-		if s.closed.Load() {
-			return nil
-		}
-		// The world has just been replaced: there is a new one.
-	}
-}
-
-func (e *world) leave() { e.requests.give() }
-
-// errClosed is the answer of an environment that has been closed.
-var errClosed = errors.New("the environment is closed")
-
-// world is the world of now.
-func (e *Env) world() *world { return e.home.current.Load() }
-
 // Open starts an environment and returns when everything answers and the seed is done. The caller closes it. Errors are one line that says
 // what to do.
 func Open(ctx context.Context, c Config) (env *Env, err error) {
-	e := &Env{cfg: c.withDefaults(), started: time.Now()}
+	e := &Env{cfg: c.withDefaults(), started: time.Now(), ownImages: c.imagesAreOwn(), stopped: make(chan struct{})}
+	e.space = &space{env: e}
 	if err = e.cfg.Auth.check(); err != nil {
 		return nil, err
 	}
@@ -112,11 +98,11 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 	if e.remote, err = e.openRemote(ctx); err != nil {
 		return nil, err
 	}
-	w, err := e.openWorld(ctx, e.dir.path)
+	e.openPython()
+	w, err := e.openHome(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e.home.current.Store(w)
 	if err = w.tellOfBothBuckets(ctx); err != nil {
 		return nil, err
 	}
@@ -127,8 +113,43 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 	return e, e.dir.writeReady(w.ready.withoutPassword())
 }
 
-// pythonDir holds the environments that Python models are run in.
-func (e *Env) pythonDir() string { return filepath.Join(e.dir.path, "python") }
+// openHome opens the environment's own state, or makes it.
+func (e *Env) openHome(ctx context.Context) (*world, error) {
+	s := e.space
+	s.root = e.dir.path
+	dir, err := find(s.root)
+	if err != nil {
+		return nil, err
+	}
+	if s.dir = dir; !e.dir.temporary {
+		if err := tidy(s.root, dir); err != nil {
+			return nil, err
+		}
+	}
+	there, err := hasState(dir)
+	if err != nil {
+		return nil, err
+	}
+	o := opening{seed: e.cfg.Seed}
+	if !there {
+		m, err := e.image(ctx, e.cfg.start())
+		if err != nil {
+			return nil, err
+		}
+		if err := m.lay(dir); err != nil {
+			return nil, fmt.Errorf("cannot use the data directory %s (--data): %w", dir, err)
+		}
+		o = opening{fresh: true, seeded: m.seeded}
+	}
+	w, err := e.openWorld(ctx, s, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	e.cfg.Auth = w.cfg.Auth
+	e.fraudDataGone, e.cfg.FraudData = e.cfg.FraudData != nil, nil
+	s.current.Store(w)
+	return w, nil
+}
 
 // listen opens the three ports. Requests that come early wait until serve.
 func (e *Env) listen(ctx context.Context) error {
@@ -170,7 +191,7 @@ func (e *Env) serve() {
 // Close lets the requests under way end (for at most ten seconds), stops everything and removes what was temporary.
 func (e *Env) Close() error {
 	e.closeOnce.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 		defer cancel()
 		var errs []error
 		var stopping sync.WaitGroup
@@ -182,19 +203,19 @@ func (e *Env) Close() error {
 			})
 		}
 		stopping.Wait()
+		if e.stopPrewarm != nil {
+			e.stopPrewarm()
+		}
 		if e.servers == nil {
 			for _, l := range e.listeners {
 				_ = l.Close()
 			}
 		}
 		e.serving.Wait()
-		if w := e.world(); w != nil {
-			e.home.closed.Store(true)
-			select {
-			case <-w.requests.end():
-			case <-ctx.Done(): // their connections are closed
-			}
-			errs = append(errs, w.close(ctx))
+		close(e.stopped)
+		errs = append(errs, e.space.end(ctx))
+		if e.python != nil {
+			errs = append(errs, e.python.Close())
 		}
 		if e.dir != nil {
 			errs = append(errs, e.dir.close())
@@ -203,21 +224,3 @@ func (e *Env) Close() error {
 	})
 	return e.closeErr
 }
-
-// Ready is the ready line of the environment.
-func (e *Env) Ready() Ready { return e.world().ready }
-
-// TrackingURI is the address for MLFLOW_TRACKING_URI, without a slash at the end.
-func (e *Env) TrackingURI() string { return e.world().ready.TrackingURI }
-
-// S3Endpoint is the address of the S3 store.
-func (e *Env) S3Endpoint() string { return e.world().ready.S3Endpoint }
-
-// StaticURL is the address of the static values.
-func (e *Env) StaticURL() string { return e.world().ready.StaticURL }
-
-// Store is the environment's registry, for direct use in the same process.
-func (e *Env) Store() *registry.Store { return e.world().store }
-
-// Objects is the environment's S3 store, for direct use in the same process.
-func (e *Env) Objects() *artifacts.Store { return e.world().blobs }

@@ -38,8 +38,8 @@ func (e *Env) chain(listener string, index int) http.Handler {
 				log.Debug("request", "id", id, "method", r.Method, "uri", r.RequestURI, "status", rec.status, "bytes", rec.bytes, "took", time.Since(start))
 			}
 		}()
-		w := e.home.enter()
-		if w == nil {
+		w, err := e.enter(r.Context())
+		if err != nil {
 			http.Error(rec, "The server is stopping.", http.StatusServiceUnavailable)
 			return
 		}

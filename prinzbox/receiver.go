@@ -174,8 +174,8 @@ func (r *receiver) keep(got *Received) {
 }
 
 // Received lists the webhook deliveries that the environment's own receiver (POST to [ReceivePath]) got, the oldest first: the newest hundred.
-func (e *Env) Received() []Received {
-	return e.world().receiver.received()
+func (s *space) Received() []Received {
+	return s.world().receiver.received()
 }
 
 func (r *receiver) received() []Received {

@@ -11,7 +11,7 @@ import (
 
 // Stub registers a new version of a model that answers as stub says, with no files and no training; the model is made if it is not there. It
 // gives the version's number. Any MLflow client does the same with create_model_version(name, "stub:", tags={"prinzbox.stub": JSON}).
-func (e *Env) Stub(ctx context.Context, name string, stub serving.Stub) (version string, err error) {
+func (s *space) Stub(ctx context.Context, name string, stub serving.Stub) (version string, err error) {
 	if err := stub.Check(); err != nil {
 		return "", fmt.Errorf("the stub %s: %w", name, err)
 	}
@@ -19,7 +19,7 @@ func (e *Env) Stub(ctx context.Context, name string, stub serving.Stub) (version
 	if err != nil {
 		return "", err
 	}
-	store := e.Store()
+	store := s.Store()
 	_, err = store.CreateRegisteredModel(ctx, registry.NewRegisteredModel{Name: name})
 	if err != nil && !registry.IsCode(err, registry.ResourceAlreadyExists) {
 		return "", err
@@ -29,6 +29,3 @@ func (e *Env) Stub(ctx context.Context, name string, stub serving.Stub) (version
 	})
 	return v.Version, err
 }
-
-// Scoring is the environment's scoring server, for its counts and last failures.
-func (e *Env) Scoring() *serving.Server { return e.world().scoring }

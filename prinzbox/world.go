@@ -19,7 +19,6 @@ import (
 	"github.com/prinzbox/prinzbox/registry/sqldb"
 	"github.com/prinzbox/prinzbox/seed"
 	"github.com/prinzbox/prinzbox/serving"
-	"github.com/prinzbox/prinzbox/serving/python"
 	"github.com/prinzbox/prinzbox/ui"
 )
 
@@ -34,7 +33,8 @@ const (
 // world is one state of an environment and everything that serves it: database, blobs, registry, scoring, users and the handlers of the
 // three listeners. Reset and restore replace a world by another; a request stays in the world in which it began.
 type world struct {
-	env *Env
+	env   *Env
+	space *space
 	// cfg is the process's configuration; a world may have settings of its own.
 	cfg Config
 	// dir is the folder of its database and blobs.
@@ -49,10 +49,8 @@ type world struct {
 	receiver *receiver
 	files    *files
 	scoring  *serving.Server
-	python   *python.Fallback // nil when Python is off
-	// auth is nil where nobody is asked for a password; madeUp says that the admin's password was made up when this world was opened.
-	auth   *registry.Auth
-	madeUp bool
+	// auth is nil where nobody is asked for a password.
+	auth *registry.Auth
 
 	handlers [listenerCount]http.Handler
 
@@ -95,9 +93,21 @@ func (l *lease) end() <-chan struct{} {
 	return l.free
 }
 
-// openWorld opens the state in a folder, or makes it.
-func (e *Env) openWorld(ctx context.Context, dir string) (_ *world, err error) {
-	w := &world{env: e, cfg: e.cfg, dir: dir, requests: lease{free: make(chan struct{})}}
+// endIfFree lets nobody in any more, unless somebody is in.
+func (l *lease) endIfFree() bool { return l.count.CompareAndSwap(0, leaseEnded) }
+
+// opening is what is known of a state that is opened.
+type opening struct {
+	// seed makes the samples that are not there.
+	seed bool
+	// fresh says that this process made the state, of its own settings: there is nothing to check. seeded are the samples in it.
+	fresh  bool
+	seeded []string
+}
+
+// openWorld opens the state in a folder, or makes an empty one.
+func (e *Env) openWorld(ctx context.Context, s *space, dir string, o opening) (_ *world, err error) {
+	w := &world{env: e, space: s, cfg: e.cfg, dir: dir, requests: lease{free: make(chan struct{})}}
 	defer func() {
 		if err != nil {
 			_ = w.close(ctx) // the first error is the one that counts
@@ -106,20 +116,25 @@ func (e *Env) openWorld(ctx context.Context, dir string) (_ *world, err error) {
 	if err = w.openStores(ctx); err != nil {
 		return nil, explain(e.dir.path, err)
 	}
-	if err = w.openAuth(ctx); err != nil {
+	if err = w.openAuth(ctx, o.fresh); err != nil {
 		return nil, err
 	}
 	w.ready = w.cfg.ready()
+	if o.seeded != nil {
+		w.ready.Seeded = o.seeded
+	}
 	if w.cfg.TLS.SelfSigned {
 		w.ready.CABundle = caBundle(e.dir.path)
 	}
 	w.scoring = serving.New(serving.Config{
 		Catalog: catalog{w.store}, Objects: modelFiles{w.files}, Log: w.cfg.Log, MaxBody: w.cfg.MaxBody, Version: MLflowVersion, Release: Version,
-		Fallback: w.pythonFallback(), Clock: w.cfg.Clock, NewID: w.cfg.NewID, Random: w.cfg.Random,
+		Fallback: e.pythonFallback(), Clock: w.cfg.Clock, NewID: w.cfg.NewID, Random: w.cfg.Random,
 		CurrentAlias: w.cfg.CurrentAlias, UpstreamHosts: w.cfg.UpstreamHosts,
 	})
-	if err = w.seed(ctx); err != nil {
-		return nil, err
+	if o.seed {
+		if err = w.seed(ctx); err != nil {
+			return nil, err
+		}
 	}
 	w.handlers = [...]http.Handler{onMain: w.mainHandler(), onS3: w.s3Handler(), onStatic: http.HandlerFunc(serveStatic)}
 	return w, nil
@@ -134,9 +149,6 @@ func (e *world) close(ctx context.Context) error {
 	var errs []error
 	if e.scoring != nil {
 		errs = append(errs, e.scoring.Close())
-	}
-	if e.python != nil {
-		errs = append(errs, e.python.Close())
 	}
 	if e.hooks != nil {
 		e.hooks.Close(ctx)
@@ -252,9 +264,6 @@ func (e *world) allowLocal(dir string) bool {
 }
 
 func (e *world) seed(ctx context.Context) error {
-	if !e.cfg.Seed {
-		return nil
-	}
 	names, err := seed.Run(ctx, seed.Config{
 		Store: e.store,
 		Put: func(ctx context.Context, uri string, data []byte) error {

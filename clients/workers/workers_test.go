@@ -194,7 +194,7 @@ func TestWithoutPython(t *testing.T) {
 func TestFilesThatClimb(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"../x", "/etc/passwd", "a/../../x", "a//b"} {
-		f := python.New(python.Config{Dir: dir, List: func(context.Context, string) ([]string, error) { return []string{name}, nil }})
+		f := python.New(python.Config{Dir: dir, List: func(context.Context, serving.Objects, string) ([]string, error) { return []string{name}, nil }})
 		if _, err := f.Load(t.Context(), folder{}, dir, serving.Meta{PythonFunction: true}, noEngine); !registry.IsCode(err, registry.InvalidParameterValue) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -37,8 +37,8 @@ type Config struct {
 	Install bool
 	// Dir is a folder of the environment's own, for copies of models and for environments.
 	Dir string
-	// List gives the files below a model's URI as paths with slashes.
-	List func(ctx context.Context, uri string) ([]string, error)
+	// List gives the files below a model's URI as paths with slashes, from the objects that Load was called with.
+	List func(ctx context.Context, objects serving.Objects, uri string) ([]string, error)
 	// Timeout bounds one request (default 60 s, MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT's); a worker that exceeds it is ended.
 	Timeout time.Duration
 	// Workers is the number of models that keep a process (default 8); the one not asked for longest gives way.
@@ -116,7 +116,7 @@ func (f *Fallback) Load(ctx context.Context, objects serving.Objects, uri string
 	if !meta.PythonFunction {
 		return nil, registry.Errorf(registry.NotImplemented, "%s. It has no python_function flavor, so Python cannot score it either.", why)
 	}
-	files, err := f.cfg.List(ctx, uri)
+	files, err := f.cfg.List(ctx, objects, uri)
 	if err != nil {
 		return nil, err
 	}
