@@ -22,7 +22,7 @@ import (
 //
 //	json:"run_id"        the wire name; the camelCase spelling is accepted too
 //	req:"true"           absent, null or "" is "Missing value for required parameter"
-//	alias:"run_uuid"     an older name of the same field
+//	alias:"run_uuid"     an older name of the same field; it counts only where the name itself is absent
 //	path:"model_id"      taken from the path
 //
 // Pointers mark fields whose absence matters.
@@ -34,6 +34,7 @@ var enumType = reflect.TypeFor[enum]()
 
 type field struct {
 	name     string
+	alias    string
 	index    int
 	required bool
 }
@@ -67,8 +68,9 @@ func planOf(t reflect.Type) *plan {
 			continue
 		}
 		n := len(p.fields)
-		p.fields = append(p.fields, field{name: name, index: i, required: f.Tag.Get("req") == "true"})
-		for _, spelling := range []string{name, camel(name), f.Tag.Get("alias")} {
+		alias := f.Tag.Get("alias")
+		p.fields = append(p.fields, field{name: name, alias: alias, index: i, required: f.Tag.Get("req") == "true"})
+		for _, spelling := range []string{name, camel(name), alias} {
 			if spelling != "" {
 				p.names[spelling] = n
 			}
@@ -222,7 +224,7 @@ func bindQuery(p *plan, v reflect.Value, query url.Values) error {
 			continue
 		}
 		f := p.fields[n]
-		if f.onlyCamel(name) {
+		if f.onlyCamel(name) || name == f.alias && query.Has(f.name) {
 			continue
 		}
 		if err := setText(v.Field(f.index), values, f.name); err != nil {

@@ -86,8 +86,11 @@ func (d decoder) object(p *plan, v reflect.Value, top bool) error {
 		if seen[n] != "" && seen[n] != name && (name == camel(f.name) || seen[n] == camel(f.name)) {
 			return registry.Invalidf("Request specifies both '%s' and '%s'; provide only one of them.", f.name, camel(f.name))
 		}
-		seen[n] = name
-		if d.ownNames && top && f.onlyCamel(name) {
+		older := name == f.alias && seen[n] == f.name
+		if !older && d.dec.PeekKind() != 'n' {
+			seen[n] = name
+		}
+		if older || d.ownNames && top && f.onlyCamel(name) {
 			if err := d.dec.SkipValue(); err != nil {
 				return err
 			}

@@ -26,6 +26,7 @@ const firstExperiment = 7_770_000
 
 var (
 	hexID        = regexp.MustCompile(`[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	pythonTime   = regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}`)
 	textTime     = regexp.MustCompile(`\b\d{13}\b`) // in JSON that stands in a text
 	experimentID = regexp.MustCompile(`\b777\d{4}\b`)
 	randomName   = regexp.MustCompile(`^[a-z]+-[a-z]+-\d{1,4}$`)
@@ -81,6 +82,7 @@ func (n *normalizer) text(s string) string {
 		}
 		return t
 	})
+	s = pythonTime.ReplaceAllString(s, "<time>")
 	s = experimentID.ReplaceAllStringFunc(s, func(id string) string { return n.id("experiment", id) })
 	s = pySet.ReplaceAllStringFunc(s, func(set string) string {
 		items := strings.Split(set[1:len(set)-1], ", ")

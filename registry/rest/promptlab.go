@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/prinzbox/prinzbox/registry"
@@ -150,12 +152,8 @@ func (a *API) fillPromptLabRun(ctx context.Context, info registry.RunInfo, req *
 		return err
 	}
 	model := labModel{id: strings.ReplaceAll(info.RunID, "-", ""), run: info.RunID, version: a.cfg.Version, created: now.UTC().Format("2006-01-02 15:04:05.000000")}
-	entry, err := json.Marshal(map[string]any{
-		"run_id": info.RunID, "artifact_path": "model", "utc_time_created": model.created, "model_uuid": model.id, "flavors": struct{}{},
-	})
-	if err != nil {
-		return err
-	}
+	quote := func(text string) []byte { return strconv.AppendQuote(nil, text) } // they are of letters, digits, blanks, "-", ":" and "."
+	entry := modelHistory(quote(model.run), quote("model"), quote(model.created), quote(model.id), []byte("{}"))
 	if err := a.AppendModelHistory(ctx, info.RunID, entry); err != nil {
 		return err
 	}
@@ -223,8 +221,9 @@ func (m labModel) files(req *promptLabRequest) (files []labFile, err error) {
 		}
 		return string(b)
 	}
-	table := asJSON(map[string]any{"columns": names, "data": []any{row}})
-	add("eval_results_table.json", []byte(table), nil)
+	table := jsontext.Value(asJSON(map[string]any{"columns": names, "data": []any{row}}))
+	_ = table.Format(jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true)) // it is JSON: it was just made
+	add("eval_results_table.json", table, nil)
 	example := asJSON(map[string]any{"inputs": values})
 	add("model/input_example.json", []byte(example), nil)
 	add("model/serving_input_example.json", []byte(asJSON(map[string]any{"inputs": map[string]any{"inputs": values}})), nil)

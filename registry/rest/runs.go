@@ -1,12 +1,15 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prinzbox/prinzbox/registry"
 )
@@ -216,50 +219,60 @@ func (a *API) logModel(ctx context.Context, r *logModelRequest) error {
 	if missing != nil {
 		return registry.Invalidf("Model json is missing mandatory fields: {'%s'}", strings.Join(missing, "', '"))
 	}
-	var flavors map[string]map[string]json.RawMessage
-	if err := json.Unmarshal(m["flavors"], &flavors); err != nil {
+	flavors, err := withoutConfig(m["flavors"])
+	if err != nil {
 		return registry.Invalidf("Malformed model info. \n %s \n is not a valid JSON.", r.ModelJSON)
-	}
-	for _, f := range flavors {
-		delete(f, "config")
 	}
 	id, ok := m["model_uuid"]
 	if !ok {
 		id = json.RawMessage("null")
 	}
-	flavorText, err := json.Marshal(flavors)
-	if err != nil {
-		return err
-	}
-	// Written as Python writes it, since MLflow's tag can be compared as text.
-	text := fmt.Appendf(nil, `{"run_id": %s, "artifact_path": %s, "utc_time_created": %s, "model_uuid": %s, "flavors": %s}`,
-		m["run_id"], m["artifact_path"], m["utc_time_created"], id, spaced(flavorText))
-	return a.AppendModelHistory(ctx, r.RunID, text)
+	return a.AppendModelHistory(ctx, r.RunID, modelHistory(m["run_id"], m["artifact_path"], m["utc_time_created"], id, flavors))
 }
 
-// spaced puts a blank behind each comma and colon of compact JSON, as Python's json does.
-func spaced(compact []byte) []byte {
-	out := make([]byte, 0, len(compact)+len(compact)/8)
-	inText := false
-	for i, c := range compact {
-		out = append(out, c)
-		switch {
-		case c == '"' && (i == 0 || !escaped(compact, i)):
-			inText = !inText
-		case !inText && (c == ',' || c == ':'):
-			out = append(out, ' ')
+// modelHistory is an entry of the tag mlflow.log-model.history, of JSON values. It is written as Python writes it, since the tag can be
+// compared as text.
+func modelHistory(run, path, created, id, flavors []byte) []byte {
+	return fmt.Appendf(nil, `{"run_id": %s, "artifact_path": %s, "utc_time_created": %s, "model_uuid": %s, "flavors": %s}`, run, path, created, id, flavors)
+}
+
+// withoutConfig is an object of flavors without their members "config", in Python's spelling; all else keeps its order, as in MLflow.
+func withoutConfig(flavors []byte) ([]byte, error) {
+	var text bytes.Buffer
+	in := jsontext.NewDecoder(bytes.NewReader(flavors), jsontext.AllowDuplicateNames(true))
+	out := jsontext.NewEncoder(&text, jsontext.AllowDuplicateNames(true), jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
+	err := copyObject(in, out, func(flavor string) error {
+		if err := out.WriteToken(jsontext.String(flavor)); err != nil {
+			return err
+		}
+		return copyObject(in, out, func(member string) error {
+			value, err := in.ReadValue()
+			if err != nil || member == "config" {
+				return err
+			}
+			return errors.Join(out.WriteToken(jsontext.String(member)), out.WriteValue(value))
+		})
+	})
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
+}
+
+// copyObject copies the braces of an object; member is called behind each name.
+func copyObject(in *jsontext.Decoder, out *jsontext.Encoder, member func(name string) error) error {
+	if kind := in.PeekKind(); kind != '{' {
+		return fmt.Errorf("it is %s, not an object", kind)
+	}
+	tok, err := in.ReadToken()
+	for ; err == nil; tok, err = in.ReadToken() {
+		if tok.Kind() == '"' {
+			err = member(tok.String())
+		} else if err = out.WriteToken(tok); tok.Kind() == '}' {
+			return err
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return out
-}
-
-// escaped tells whether the byte at i stands behind an odd number of backslashes.
-func escaped(text []byte, i int) bool {
-	n := 0
-	for i--; i >= 0 && text[i] == '\\'; i-- {
-		n++
-	}
-	return n%2 == 1
+	return err
 }
 
 type datasetInput struct {

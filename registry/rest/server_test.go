@@ -63,7 +63,9 @@ func newBackend(t testing.TB, durability sqldb.Durability) *backend {
 	}
 	f := &files{
 		locator: &artifacts.Locator{Proxy: artifacts.NewDirRepo(filepath.Join(dir, "artifacts"), false)},
-		server:  artifacts.NewFileServer(artifacts.ProxyConfig{}),
+		server: artifacts.NewFileServer(artifacts.ProxyConfig{WriteError: func(w http.ResponseWriter, status int, code, message string) {
+			rest.WriteErrorStatus(w, status, registry.Code(code), message)
+		}}),
 	}
 	r := gin.New()
 	r.UseRawPath, r.UnescapePathValues, r.RedirectTrailingSlash, r.HandleMethodNotAllowed = true, true, false, true
