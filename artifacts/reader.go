@@ -236,17 +236,26 @@ func notEOF(err error) error {
 }
 
 func (s *segments) Seek(offset int64, whence int) (int64, error) {
+	pos, err := seekPosition(s.pos, s.size, offset, whence)
+	if err != nil {
+		return 0, err
+	}
+	s.closeCurrent()
+	s.pos, s.at = pos, 0
+	return pos, nil
+}
+
+// seekPosition is where a Seek leads in what has size bytes and stands at pos.
+func seekPosition(pos, size, offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
-		offset += s.pos
+		offset += pos
 	case io.SeekEnd:
-		offset += s.size
+		offset += size
 	}
 	if offset < 0 {
 		return 0, errors.New("seek before the start")
 	}
-	s.closeCurrent()
-	s.pos, s.at = offset, 0
 	return offset, nil
 }
 

@@ -104,17 +104,11 @@ func (f *remoteFile) drop() {
 
 // Seek implements io.Seeker.
 func (f *remoteFile) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += f.pos
-	case io.SeekEnd:
-		offset += f.size
+	pos, err := seekPosition(f.pos, f.size, offset, whence)
+	if err == nil {
+		f.pos = pos
 	}
-	if offset < 0 {
-		return 0, errors.New("seek before the start")
-	}
-	f.pos = offset
-	return offset, nil
+	return pos, err
 }
 
 // Close implements io.Closer.
