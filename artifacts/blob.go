@@ -39,6 +39,8 @@ type blob struct {
 	md5      []byte
 	sha256   []byte
 	checksum string // base64, or ""
+	// standard is the checksum of [defaultChecksum], base64.
+	standard string
 	file     string // name below the blob directory, or "" when inline
 	data     []byte
 }
@@ -52,11 +54,18 @@ func (s *Store) receive(body io.Reader, want Expect) (_ *blob, err error) {
 	b := &blob{}
 	md, sh := md5.New(), sha256.New()
 	beside := []hash.Hash{md}
+	standard := newChecksum(defaultChecksum)
+	beside = append(beside, standard)
 	var sum hash.Hash
-	if want.Checksum == "sha256" {
+	switch want.Checksum {
+	case "sha256":
 		sum = sh
-	} else if sum = newChecksum(want.Checksum); sum != nil {
-		beside = append(beside, sum)
+	case defaultChecksum:
+		sum = standard
+	default:
+		if sum = newChecksum(want.Checksum); sum != nil {
+			beside = append(beside, sum)
+		}
 	}
 
 	var file *os.File
@@ -141,6 +150,7 @@ func (s *Store) receive(body io.Reader, want Expect) (_ *blob, err error) {
 	}
 	hashing.Wait()
 	b.md5, b.sha256 = md.Sum(nil), sh.Sum(nil)
+	b.standard = base64.StdEncoding.EncodeToString(standard.Sum(nil))
 	if err := b.verify(want, sum); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,22 +16,31 @@ type BucketInfo struct {
 	Created time.Time
 }
 
+// reservedPrefixes and reservedSuffixes are those that AWS keeps from the names of general purpose buckets.
+var (
+	reservedPrefixes = []string{"xn--", "sthree-", "amzn-s3-demo-"}
+	reservedSuffixes = []string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"}
+)
+
 // validBucketName knows S3's rules for general purpose buckets.
 func validBucketName(name string) bool {
 	edge := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
 	if len(name) < 3 || len(name) > 63 || !edge(name[0]) || !edge(name[len(name)-1]) || strings.Contains(name, "..") || net.ParseIP(name) != nil {
 		return false
 	}
-	return strings.IndexFunc(name, func(r rune) bool {
-		return r > 'z' || !edge(byte(r)) && r != '.' && r != '-'
-	}) < 0
+	if strings.IndexFunc(name, func(r rune) bool { return r > 'z' || !edge(byte(r)) && r != '.' && r != '-' }) >= 0 {
+		return false
+	}
+	return !slices.ContainsFunc(reservedPrefixes, func(s string) bool { return strings.HasPrefix(name, s) }) &&
+		!slices.ContainsFunc(reservedSuffixes, func(s string) bool { return strings.HasSuffix(name, s) })
 }
 
 // CreateBucket makes an empty bucket. One that exists is BucketAlreadyOwnedByYou, unless existsOK is set. A name that S3
 // does not allow is InvalidBucketName.
 func (s *Store) CreateBucket(ctx context.Context, name string, existsOK bool) error {
 	if !validBucketName(name) {
-		return &Error{codeInvalidBucketName, "The bucket name " + name + " is not valid: use 3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit."}
+		return &Error{codeInvalidBucketName, "The bucket name " + name + " is not valid: use 3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit, " +
+			"no two dots in a row, no IP address, and none of AWS's reserved beginnings (" + strings.Join(reservedPrefixes, " ") + ") and ends (" + strings.Join(reservedSuffixes, " ") + ")."}
 	}
 	if existsOK { // mostly it does: no write needed
 		if ok, err := s.BucketExists(ctx, name); ok || err != nil {

@@ -3,6 +3,7 @@ package artifacts
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"time"
 )
@@ -140,11 +141,20 @@ func (c Conditions) check(info ObjectInfo) error {
 	return nil
 }
 
+// copySourcePrefix begins the headers of conditions on the source of a copy, as S3's errors spell them.
+const copySourcePrefix = "x-amz-copy-source-"
+
 // checkSource is check for the source of a copy, where there is no 304.
 func (c Conditions) checkSource(info ObjectInfo) error {
 	err := c.check(info)
 	if isCode(err, codeNotModified) {
-		return preconditionFailed("x-amz-copy-source-if-none-match or -if-modified-since")
+		err = preconditionFailed("If-Modified-Since")
+		if c.IfNoneMatch != "" {
+			err = preconditionFailed("If-None-Match")
+		}
+	}
+	if failed, ok := errors.AsType[*refusal](err); ok {
+		return preconditionFailed(copySourcePrefix + failed.condition)
 	}
 	return err
 }

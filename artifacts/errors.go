@@ -117,6 +117,19 @@ var statuses = map[string]int{
 	"NoSuchCORSConfiguration": http.StatusNotFound,
 }
 
+// refusal is an error of which S3's document tells more than code and message.
+type refusal struct {
+	err *Error
+	// condition is the header that did not hold.
+	condition string
+	// asked is the range that an object of size bytes has not.
+	asked string
+	size  int64
+}
+
+func (e *refusal) Error() string { return e.err.Error() }
+func (e *refusal) Unwrap() error { return e.err }
+
 func noSuchBucket(bucket string) *Error {
 	return &Error{codeNoSuchBucket, "The specified bucket does not exist: " + bucket}
 }

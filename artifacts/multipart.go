@@ -17,8 +17,8 @@ type UploadOptions struct {
 	Headers, Metadata map[string]string
 	Tags              []Tag
 	StorageClass      string
-	// Checksum is the algorithm of the parts' and the object's checksum, or "". FullObject asks for that of the whole object
-	// (CRCs only; crc64nvme always is) instead of that of the parts' checksums.
+	// Checksum is the algorithm of the parts' and the object's checksum; with "", a part may have any, and the object gets the crc64nvme of
+	// all of it. FullObject asks for that of the whole object (CRCs only; crc64nvme always is) instead of that of the parts' checksums.
 	Checksum   string
 	FullObject bool
 }
@@ -104,6 +104,9 @@ func (s *Store) PutPart(ctx context.Context, bucket, key, id string, number int,
 		return PartInfo{}, err
 	}
 	p := PartInfo{Number: number, Size: b.size, ETag: hexOf(b.md5), ChecksumType: want.Checksum, Checksum: b.checksum}
+	if u.Checksum == "" { // the object's is made of these
+		p.ChecksumType, p.Checksum = defaultChecksum, b.standard
+	}
 	err = s.setPart(ctx, bucket, key, id, &p, func(tx Querier) (err error) {
 		p.content, err = insertContent(ctx, tx, b)
 		return err
@@ -111,6 +114,9 @@ func (s *Store) PutPart(ctx context.Context, bucket, key, id string, number int,
 	if err != nil {
 		s.discard(b)
 		return PartInfo{}, err
+	}
+	if want.Checksum != "" { // the sender wants its own
+		p.ChecksumType, p.Checksum = want.Checksum, b.checksum
 	}
 	return p, nil
 }

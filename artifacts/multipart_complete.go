@@ -15,8 +15,9 @@ import (
 // CompleteOptions say what a finished upload must be.
 type CompleteOptions struct {
 	Conditions
-	// Checksum is the expected checksum of the object in base64 (with or without -N when of the parts' checksums), or "".
-	Checksum string
+	// Checksum is the expected checksum of the object in base64 (with or without -N when of the parts' checksums), or "". Algorithm is
+	// what it was made with.
+	Checksum, Algorithm string
 	// ChecksumType is FULL_OBJECT or COMPOSITE, as the upload began, or "".
 	ChecksumType string
 	// Size is the expected size of the object in bytes, or nil.
@@ -47,7 +48,7 @@ func (s *Store) CompleteUpload(ctx context.Context, bucket, key, id string, name
 		if err != nil {
 			return err
 		}
-		parts, err := s.chooseParts(have, named)
+		parts, err := s.chooseParts(u, have, named)
 		if err != nil {
 			return err
 		}
@@ -93,10 +94,13 @@ func joinedObject(u UploadInfo, parts []PartInfo, o CompleteOptions) (ObjectInfo
 	if u.Checksum != "" && o.ChecksumType != "" && o.ChecksumType != u.checksumType() {
 		return info, &Error{codeInvalidRequest, "The upload was created using the " + u.checksumType() + " checksum mode. The complete request must use the same checksum mode."}
 	}
-	if info.Checksum = joinChecksums(u.Checksum, u.FullObject, parts); info.Checksum == "" {
-		info.ChecksumType = ""
-	} else if o.Checksum != "" && bareChecksum(o.Checksum) != bareChecksum(info.Checksum) {
-		return info, &Error{codeBadDigest, "The " + u.Checksum + " you specified did not match that of the parts."}
+	if u.Checksum == "" {
+		info.ChecksumType, u.FullObject = defaultChecksum, true
+	}
+	if info.Checksum = joinChecksums(info.ChecksumType, u.FullObject, parts); info.Checksum == "" {
+		info.ChecksumType = "" // parts that an older release stored
+	} else if o.Checksum != "" && (u.Checksum != "" || o.Algorithm == info.ChecksumType) && bareChecksum(o.Checksum) != bareChecksum(info.Checksum) {
+		return info, &Error{codeBadDigest, "The " + info.ChecksumType + " you specified did not match that of the parts."}
 	}
 	return info, nil
 }
@@ -169,7 +173,7 @@ func completedBefore(ctx context.Context, tx Querier, bucket, key, id string, na
 }
 
 // chooseParts finds the named parts among those that were uploaded.
-func (s *Store) chooseParts(have, named []PartInfo) ([]PartInfo, error) {
+func (s *Store) chooseParts(u UploadInfo, have, named []PartInfo) ([]PartInfo, error) {
 	byNumber := make(map[int]PartInfo, len(have))
 	for _, p := range have {
 		byNumber[p.Number] = p
@@ -182,7 +186,7 @@ func (s *Store) chooseParts(have, named []PartInfo) ([]PartInfo, error) {
 	parts := make([]PartInfo, len(named))
 	for i, n := range named {
 		p, ok := byNumber[n.Number]
-		if !ok || strings.Trim(n.ETag, `"`) != p.ETag || (n.Checksum != "" && p.Checksum != "" && n.Checksum != p.Checksum) {
+		if !ok || strings.Trim(n.ETag, `"`) != p.ETag || (n.Checksum != "" && n.Checksum != p.Checksum && (u.Checksum != "" || n.ChecksumType == p.ChecksumType)) {
 			return nil, &Error{codeInvalidPart, fmt.Sprintf("Part %d was not uploaded, or its ETag or checksum is another.", n.Number)}
 		}
 		if i < len(named)-1 && p.Size < s.minPart {

@@ -27,8 +27,8 @@ type ObjectInfo struct {
 	ETag string
 	// Modified is in UTC, to the millisecond.
 	Modified time.Time
-	// ChecksumType is crc32, crc32c, crc64nvme, sha1, sha256, or empty if the uploader sent none; Checksum is its value as S3
-	// writes it: base64, with -N when it is of the parts' checksums.
+	// ChecksumType is crc32, crc32c, crc64nvme, sha1 or sha256: the uploader's, or crc64nvme if that named none; empty for objects of older
+	// releases. Checksum is its value as S3 writes it: base64, with -N when it is of the parts' checksums.
 	ChecksumType, Checksum string
 	// Headers are those of Content-Type, Content-Encoding, Content-Disposition, Content-Language, Cache-Control and
 	// Expires that were stored; Metadata is x-amz-meta-* without that prefix, in lower case. They must not be changed.
@@ -77,6 +77,9 @@ type PutOptions struct {
 func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, o PutOptions) (ObjectInfo, error) {
 	if err := s.checkTarget(ctx, bucket, key, o.Metadata); err != nil {
 		return ObjectInfo{}, err
+	}
+	if o.Checksum == "" {
+		o.Checksum = defaultChecksum
 	}
 	b, err := s.receive(body, o.Expect)
 	if err != nil {
@@ -166,8 +169,8 @@ func (s *Store) target(ctx context.Context, tx Querier, bucket, key string, c Co
 	return t, nil
 }
 
-func preconditionFailed(condition string) *Error {
-	return &Error{codePreconditionFailed, "At least one of the pre-conditions you specified did not hold: " + condition}
+func preconditionFailed(condition string) error {
+	return &refusal{err: &Error{codePreconditionFailed, "At least one of the pre-conditions you specified did not hold: " + condition}, condition: condition}
 }
 
 // matchETag tells whether a header's list of ETags holds one.

@@ -256,9 +256,13 @@ type errorXML struct {
 	BucketName string `xml:",omitempty"`
 	Key        string `xml:",omitempty"`
 	VersionID  string `xml:"VersionId,omitempty"`
-	Resource   string
-	RequestID  string `xml:"RequestId"`
-	HostID     string `xml:"HostId"`
+	// Condition is the header that did not hold.
+	Condition        string `xml:",omitempty"`
+	RangeRequested   string `xml:",omitempty"`
+	ActualObjectSize *int64 // in bytes, beside RangeRequested
+	Resource         string
+	RequestID        string `xml:"RequestId"`
+	HostID           string `xml:"HostId"`
 }
 
 // writeError answers with an error. The details of one that is not the client's fault go to the log.
@@ -304,6 +308,11 @@ func (c *call) writeError(w http.ResponseWriter, err error) {
 		doc.Key, doc.VersionID = c.key, c.version
 	case codeNoSuchKey:
 		doc.Key = c.key
+	}
+	if more, ok := errors.AsType[*refusal](err); ok {
+		if doc.Condition, doc.RangeRequested = more.condition, more.asked; more.asked != "" {
+			doc.ActualObjectSize = &more.size
+		}
 	}
 	b, err := xml.Marshal(doc)
 	if err != nil {

@@ -73,20 +73,31 @@ func (c *call) ListBucket(name string, prefix *gofakes3.Prefix, page gofakes3.Li
 	return list, nil
 }
 
-// CreateBucket implements gofakes3.Backend. As on AWS, creating one's own bucket again is fine in us-east-1 only.
-func (c *call) CreateBucket(name string) error {
-	const limit = 64 << 10
-	body, err := io.ReadAll(io.LimitReader(c.r.Body, limit))
+// createBucket serves CreateBucket: gofakes3 would refuse names that S3 allows. As on AWS, creating one's own bucket again is fine in
+// us-east-1 only.
+func (c *call) createBucket() error {
+	document, err := c.body.readDocument()
 	if err != nil {
-		return c.fail(err)
+		return err
 	}
-	var configuration struct {
-		XMLName xml.Name `xml:"CreateBucketConfiguration"`
+	if len(document) > 0 {
+		var configuration struct {
+			XMLName xml.Name `xml:"CreateBucketConfiguration"`
+		}
+		if err := unmarshalXML(document, &configuration); err != nil {
+			return err
+		}
 	}
-	if len(body) > 0 && xml.Unmarshal(body, &configuration) != nil {
-		return c.fail(&Error{codeMalformedXML, "The XML you provided was not well-formed or did not validate against our published schema."})
+	if err := c.CreateBucket(c.bucket); err != nil {
+		return c.err
 	}
-	err = c.store.CreateBucket(c.ctx, name, c.server.region == "us-east-1")
+	c.w.Header().Set("Location", "/"+c.bucket)
+	return nil
+}
+
+// CreateBucket implements gofakes3.Backend.
+func (c *call) CreateBucket(name string) error {
+	err := c.store.CreateBucket(c.ctx, name, c.server.region == "us-east-1")
 	if acl, _ := aclOf(c.headers); err == nil && acl != "" {
 		err = c.store.SetBucketACL(c.ctx, name, acl)
 	}

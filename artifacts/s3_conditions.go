@@ -93,7 +93,7 @@ func (s *span) of(size int64) (start, length int64, err error) {
 		end = s.last + 1
 	}
 	if start >= size {
-		return 0, 0, &Error{codeInvalidRange, fmt.Sprintf("The requested range cannot be satisfied: the object has %d bytes.", size)}
+		return 0, 0, &refusal{err: &Error{codeInvalidRange, fmt.Sprintf("The requested range cannot be satisfied: the object has %d bytes.", size)}, asked: s.String(), size: size}
 	}
 	return start, end - start, nil
 }

@@ -39,7 +39,7 @@ func (c *call) copySource() (bucket, key, version string, err error) {
 	return bucket, key, version, err
 }
 
-func (c *call) sourceConditions() Conditions { return conditionsOf(c.r.Header, "X-Amz-Copy-Source-") }
+func (c *call) sourceConditions() Conditions { return conditionsOf(c.r.Header, copySourcePrefix) }
 
 // copyObject serves CopyObject.
 func (c *call) copyObject() error {

@@ -34,9 +34,21 @@ func newChecksumXML(algorithm, value string) checksumXML {
 	return c
 }
 
-// value is the checksum, of whichever algorithm.
-func (c checksumXML) value() string {
-	return c.ChecksumCRC32 + c.ChecksumCRC32C + c.ChecksumCRC64NVME + c.ChecksumSHA1 + c.ChecksumSHA256
+// value is the checksum with its algorithm; both are empty if there is none.
+func (c checksumXML) value() (algorithm, value string) {
+	switch {
+	case c.ChecksumCRC32 != "":
+		return "crc32", c.ChecksumCRC32
+	case c.ChecksumCRC32C != "":
+		return "crc32c", c.ChecksumCRC32C
+	case c.ChecksumCRC64NVME != "":
+		return "crc64nvme", c.ChecksumCRC64NVME
+	case c.ChecksumSHA1 != "":
+		return "sha1", c.ChecksumSHA1
+	case c.ChecksumSHA256 != "":
+		return "sha256", c.ChecksumSHA256
+	}
+	return "", ""
 }
 
 // checksumKind spells algorithm and type of an object's checksum; both are empty if it has none.
@@ -138,7 +150,8 @@ func (c *call) completeUpload() error {
 	}
 	parts := make([]PartInfo, len(in.Parts))
 	for i, p := range in.Parts {
-		parts[i] = PartInfo{Number: p.PartNumber, ETag: p.ETag, Checksum: p.value()}
+		parts[i] = PartInfo{Number: p.PartNumber, ETag: p.ETag}
+		parts[i].ChecksumType, parts[i].Checksum = p.value()
 	}
 	o := CompleteOptions{Conditions: c.write, ChecksumType: strings.ToUpper(c.headers.Get("X-Amz-Checksum-Type"))}
 	if text := c.headers.Get("X-Amz-Mp-Object-Size"); text != "" {
@@ -148,10 +161,12 @@ func (c *call) completeUpload() error {
 		}
 		o.Size = &size
 	}
-	if _, value, err := declaredChecksum(c.headers); err != nil {
+	algorithm, value, err := declaredChecksum(c.headers)
+	if err != nil {
 		return err
-	} else if value != nil {
-		o.Checksum = value()
+	}
+	if value != nil {
+		o.Checksum, o.Algorithm = value(), algorithm
 	}
 	info, err := c.store.CompleteUpload(c.ctx, c.bucket, c.key, url.Values(c.query).Get("uploadId"), parts, o)
 	if err != nil {
@@ -234,9 +249,10 @@ func (c *call) listParts() error {
 			return err
 		}
 	}
-	if u.Checksum != "" {
-		doc.ChecksumAlgorithm, doc.ChecksumType = strings.ToUpper(u.Checksum), u.checksumType()
+	if u.Checksum == "" {
+		u.Checksum, u.FullObject = defaultChecksum, true
 	}
+	doc.ChecksumAlgorithm, doc.ChecksumType = strings.ToUpper(u.Checksum), u.checksumType()
 	for _, p := range parts {
 		doc.Parts = append(doc.Parts, partXML{
 			PartNumber: p.Number, LastModified: formatTime(p.Modified), ETag: `"` + p.ETag + `"`, Size: p.Size,

@@ -53,7 +53,7 @@ func operations() []operation {
 		{method: http.MethodDelete, scope: onBucket, resource: "tagging", serve: (*call).deleteBucketTags},
 		{method: http.MethodGet, scope: onBucket, params: listParams, serve: (*call).listObjects},
 		{method: http.MethodHead, scope: onBucket},
-		{method: http.MethodPut, scope: onBucket},
+		{method: http.MethodPut, scope: onBucket, serve: (*call).createBucket},
 		{method: http.MethodDelete, scope: onBucket},
 		{method: http.MethodPost, scope: onBucket, resource: "delete", serve: (*call).deleteBatch},
 
