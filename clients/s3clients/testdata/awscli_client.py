@@ -21,7 +21,7 @@ def api(name, *args):
 at = f"s3://{bucket}/"
 aws("s3", "mb", f"s3://{bucket}")
 os.makedirs("in/d")
-for name, data in {odd: small, "large": large, "other": b"x"}.items():
+for name, data in {odd: small, "empty": b"", "large": large, "other": b"x"}.items():
     with open("in/" + name, "wb") as f:
         f.write(data)
 aws("s3", "cp", "in/" + odd, at + odd, "--metadata", "colour=red", "--content-type", "text/x", "--no-progress")
@@ -46,10 +46,10 @@ done("copy")
 aws("s3", "sync", "in", at + "synced", "--no-progress")
 assert aws("s3", "sync", "in", at + "synced", "--no-progress") == ""
 aws("s3", "sync", at + "synced", "back", "--no-progress")
-assert open("back/" + odd, "rb").read() == small and open("back/other", "rb").read() == b"x"
+assert open("back/" + odd, "rb").read() == small and open("back/other", "rb").read() == b"x" and open("back/empty", "rb").read() == b""
 done("sync")
 keys = [o["Key"] for o in api("list-objects-v2", "--prefix", "synced/", "--page-size", "1")["Contents"]]
-assert keys == ["synced/" + odd, "synced/large", "synced/other"], keys
+assert keys == ["synced/" + odd, "synced/empty", "synced/large", "synced/other"], keys
 assert [o["Key"] for o in api("list-objects", "--prefix", "synced/", "--page-size", "1")["Contents"]] == keys
 assert [p["Prefix"] for p in api("list-objects-v2", "--delimiter", "/")["CommonPrefixes"]] == ["d/", "synced/"]
 assert "PRE d/" in aws("s3", "ls", at)
