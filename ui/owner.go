@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -190,11 +191,16 @@ type registration struct {
 	Version json.Number `json:"version"`
 }
 
-// registeredFrom are the versions that were registered from a logged model, by its tags.
+// registeredFrom are the versions that were registered from a logged model, by its tags. Clients write a version down more than once.
 func registeredFrom(tags []registry.KeyValue) (list []registration) {
-	text := tagValue(tags, registry.TagModelVersions)
-	if json.Unmarshal([]byte(text), &list) != nil {
+	var all []registration
+	if json.Unmarshal([]byte(tagValue(tags, registry.TagModelVersions)), &all) != nil {
 		return nil // the tag is the client's; it may hold anything
+	}
+	for _, r := range all {
+		if !slices.Contains(list, r) {
+			list = append(list, r)
+		}
 	}
 	return list
 }

@@ -32,6 +32,8 @@ type runView struct {
 	mayChange  bool
 	live       bool
 	points     string
+	stored     templ.SafeURL // the artifacts in the S3 store
+	traces     templ.SafeURL // "" without any
 }
 
 // modelUse is a logged model that a run read or wrote.
@@ -77,7 +79,10 @@ func (u *UI) run(r *http.Request) (view, error) {
 	if v.models, err = u.modelsOfRun(ctx, run); err != nil {
 		return view{}, err
 	}
-	v.files = u.files(ctx, treeOfRun(run.Info), q)
+	v.files, v.stored = u.files(ctx, treeOfRun(run.Info), q), u.storedAt(run.Info.ArtifactURI, true)
+	if v.traces, err = u.tracesOfRun(ctx, run.Info); err != nil {
+		return view{}, err
+	}
 	v.reset, v.keep = v.addresses(q)
 	return view{title: run.Info.RunName, section: "experiments", scripts: []string{"swap.js", "plot.js"}, body: runPage(v)}, nil
 }

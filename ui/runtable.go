@@ -248,8 +248,11 @@ func hints(runs []registry.Run) (out []string) {
 
 // statusWord is a run's state as people say it.
 func statusWord(status string) string {
-	if status == "" {
+	switch status {
+	case "":
 		return "Unknown"
+	case "OK":
+		return status
 	}
-	return status[:1] + strings.ToLower(status[1:])
+	return status[:1] + strings.ReplaceAll(strings.ToLower(status[1:]), "_", " ")
 }

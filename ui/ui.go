@@ -58,6 +58,10 @@ func New(cfg Config) *UI {
 	mux.HandleFunc("GET /runs/{id}/zip", u.zipFolder)
 	u.modelRoutes(mux)
 	u.objectRoutes(mux)
+	u.traceRoutes(mux)
+	u.promptRoutes(mux)
+	u.datasetRoutes(mux)
+	u.loggedModelRoutes(mux)
 	for pattern, p := range map[string]page{
 		"GET /{$}":                    u.home,
 		"GET /experiments":            u.experiments,

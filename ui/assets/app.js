@@ -8,10 +8,14 @@ const say = (text) => { $("#said").textContent = text; };
 // MLflow's clients print links of MLflow's own UI, as /#/experiments/1/runs/ID: they lead to the same thing here.
 function follow() {
   if (location.pathname !== "/" || !location.hash.startsWith("#/")) return;
-  const [kind, id, sub, subID] = location.hash.slice(2).split("?")[0].split("/");
+  const [place, search] = location.hash.slice(2).split("?");
+  const [kind, id, sub, subID] = place.split("/");
+  const trace = new URLSearchParams(search).get("selectedEvaluationId") || new URLSearchParams(search).get("selectedTraceId");
   if (kind === "experiments" && sub === "runs" && subID) location.replace(`/runs/${subID}`);
+  else if (kind === "experiments" && sub === "models" && subID) location.replace(`/logged-models/${subID}`);
+  else if (kind === "experiments" && sub === "traces") location.replace(trace ? `/traces/${encodeURIComponent(trace)}` : `/experiments/${id}/traces`);
   else if (kind === "models" && sub === "versions" && subID) location.replace(`/models/${id}/versions/${subID}`);
-  else if (["experiments", "models"].includes(kind)) location.replace(`/${kind}${id ? `/${id}` : ""}`);
+  else if (["experiments", "models", "prompts"].includes(kind)) location.replace(`/${kind}${id ? `/${id}` : ""}`);
 }
 follow();
 addEventListener("hashchange", follow);
@@ -166,14 +170,14 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "?") {
     event.preventDefault();
     openDialog("help");
+  } else if (afterG && event.timeStamp - afterG < 1500) {
+    const page = { h: "/", e: "/experiments", m: "/models", t: "/traces", p: "/prompts", d: "/datasets", s: "/s3" }[event.key];
+    if (page) location.href = page;
   } else if (event.key === "t") {
     turnTheme();
   } else if (event.key === "g") {
     afterG = event.timeStamp;
     return;
-  } else if (afterG && event.timeStamp - afterG < 1500) {
-    const page = { h: "/", e: "/experiments", m: "/models" }[event.key];
-    if (page) location.href = page;
   }
   afterG = 0;
 });
