@@ -188,12 +188,12 @@ func (b *body) member(s *scanner, key string) error {
 		return err
 	case "columns":
 		b.legacy = true
-		v, err := s.value(1)
+		v, err := s.labels(1)
 		b.columns = v
 		return err
 	case "data":
 		b.legacy = true
-		b.data = &Frame{}
+		b.data = &Frame{expected: labelled(b.columns)}
 		var err error
 		b.dataErr, err = s.table(b.data)
 		return err
@@ -238,15 +238,15 @@ func (b *body) split(s *scanner) error {
 	var keys []string
 	hasData, extra := false, false
 	err := s.object(func(key string) error {
-		keys = append(keys, PyRepr(key))
+		keys = append(keys, key)
 		var err error
 		switch key {
 		case "data":
 			hasData = true
-			*f = Frame{}
+			*f = Frame{expected: labelled(columns)}
 			b.problem, err = s.table(f)
 		case "columns":
-			columns, err = s.value(2)
+			columns, err = s.labels(2)
 		case "index":
 			_, err = s.value(2)
 		default:
@@ -261,6 +261,9 @@ func (b *body) split(s *scanner) error {
 	if !hasData || extra {
 		got := "set()"
 		if len(keys) > 0 {
+			for i, key := range keys {
+				keys[i] = PyRepr(key)
+			}
 			got = "{" + strings.Join(keys, ", ") + "}"
 		}
 		b.problem = badInput("Dataframe split format must have 'data' field and optionally 'columns' and 'index' fields. Got %s.'", got)
@@ -306,43 +309,72 @@ func LegacyFrameError(orient string, cause error) error {
 		" produced using the `pandas.DataFrame.to_json(..., orient='%[1]s')` method. Error: '%[2]v'", orient, cause)}
 }
 
-// name gives the columns their names; columns is the decoded value of the columns field, nil for none.
+// name gives the columns their names; columns is the decoded value of the columns field, see [scanner.labels], nil for none.
 func (f *Frame) name(columns any) error {
 	if columns == nil {
 		return nil
 	}
-	names, ok := columns.([]any)
-	if !ok {
+	texts, plain := columns.([]string)
+	values, ok := columns.([]any)
+	if !plain && !ok {
 		return fmt.Errorf("columns is of type %s, want a list", pyType(columns))
 	}
+	n := max(len(texts), len(values))
 	if f.Rows == 0 && len(f.Columns) == 0 {
-		f.Columns = make([]Column, len(names))
+		f.Columns = make([]Column, n)
 	}
-	if len(names) != len(f.Columns) {
+	if n != len(f.Columns) {
 		if f.scalars {
-			return fmt.Errorf("Shape of passed values is (%d, 1), indices imply (%d, %d)", f.Rows, f.Rows, len(names)) //nolint:staticcheck // pandas' words
+			return fmt.Errorf("Shape of passed values is (%d, 1), indices imply (%d, %d)", f.Rows, f.Rows, n) //nolint:staticcheck // pandas' words
 		}
-		return fmt.Errorf("%d columns passed, passed data had %d columns", len(names), len(f.Columns))
+		return fmt.Errorf("%d columns passed, passed data had %d columns", n, len(f.Columns))
 	}
-	for i, n := range names {
+	for i := range f.Columns {
 		c := &f.Columns[i]
-		if text, ok := n.(string); ok {
+		if plain {
+			c.Name, c.Positional = texts[i], false
+		} else if text, ok := values[i].(string); ok {
 			c.Name, c.Positional = text, false
-			continue
+		} else {
+			c.Name, c.Positional = PyRepr(values[i]), true
 		}
-		c.Name, c.Positional = PyRepr(n), true
 	}
+	return f.distinct()
+}
+
+// labelled is how many columns a decoded columns field names, within bounds.
+func labelled(columns any) int {
+	names, _ := columns.([]string)
+	return min(len(names), 1000)
+}
+
+// fewColumns is how many columns are compared with each other sooner than a map is made of them.
+const fewColumns = 16
+
+// distinct refuses two columns of one name.
+func (f *Frame) distinct() error {
 	type label struct {
 		name       string
 		positional bool
 	}
-	seen := make(map[label]bool, len(f.Columns))
+	var seen map[label]bool
+	if len(f.Columns) > fewColumns {
+		seen = make(map[label]bool, len(f.Columns))
+	}
 	for i := range f.Columns {
 		c := &f.Columns[i]
-		if l := (label{c.Name, c.Positional}); seen[l] {
-			return fmt.Errorf("column %s appears twice", c.Label())
+		twice := false
+		if seen == nil {
+			for j := range i {
+				twice = twice || f.Columns[j].Name == c.Name && f.Columns[j].Positional == c.Positional
+			}
 		} else {
+			l := label{c.Name, c.Positional}
+			twice = seen[l]
 			seen[l] = true
+		}
+		if twice {
+			return fmt.Errorf("column %s appears twice", c.Label())
 		}
 	}
 	return nil

@@ -51,6 +51,10 @@ type Frame struct {
 	scalars bool
 	// filled counts the values that were missing in the request.
 	filled int
+	// expected is how many columns were announced before the data; 0 when that is not known.
+	expected int
+	// first is the room for the first number of each column, in one piece: most requests have one row.
+	first []float64
 }
 
 // Vector tells that the data was a list of scalars: a one-dimensional array when Array is set.

@@ -103,10 +103,19 @@ func (s *scanner) rows(f *Frame, strict bool) error {
 
 // addColumn adds a column to a frame that has some rows already.
 func (f *Frame) addColumn(rows int) error {
+	at := len(f.Columns)
 	if f.Columns == nil {
-		f.Columns = make([]Column, 0, 16)
+		n := f.expected
+		if n == 0 {
+			n = fewColumns
+		}
+		f.Columns, f.first = make([]Column, 0, n), make([]float64, n)
 	}
-	f.Columns = append(f.Columns, Column{Name: strconv.Itoa(len(f.Columns)), Positional: true})
+	c := Column{Name: strconv.Itoa(at), Positional: true}
+	if at < len(f.first) {
+		c.Floats = f.first[at : at : at+1]
+	}
+	f.Columns = append(f.Columns, c)
 	return f.fill(&f.Columns[len(f.Columns)-1], rows)
 }
 

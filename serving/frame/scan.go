@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -287,6 +288,47 @@ func (s *scanner) number() (number, error) {
 	// An overflow gives an infinity, as in Python.
 	f, _ := strconv.ParseFloat(text, 64)
 	return number{f: f}, nil
+}
+
+// labels reads what names columns: a list of plain strings as []string, which share their memory, all else as [scanner.value] does.
+func (s *scanner) labels(depth int) (any, error) {
+	start := s.pos
+	if s.peek() != '[' {
+		return s.value(depth)
+	}
+	first := s.pos
+	length := bytes.IndexByte(s.data[first:], ']') + 1 // or less, where a bracket stands within a name
+	if length == 0 {
+		return s.value(depth)
+	}
+	names, shared := make([]string, 0, fewColumns), ""
+	err := s.array(func(int) error {
+		if s.peek() != '"' {
+			return errNested
+		}
+		at := s.pos + 1
+		for i := at; i < len(s.data) && s.data[i] >= 0x20 && s.data[i] != '\\'; i++ {
+			if s.data[i] != '"' {
+				continue
+			}
+			if shared == "" {
+				shared = string(s.data[first : first+length])
+			}
+			s.pos = i + 1
+			if i-first > length {
+				names = append(names, string(s.data[at:i]))
+			} else {
+				names = append(names, shared[at-first:i-first])
+			}
+			return nil
+		}
+		return errNested
+	})
+	if err != nil { // its value tells what is wrong, if anything is
+		s.pos = start
+		return s.value(depth)
+	}
+	return names, nil
 }
 
 // text reads a string; the scanner stands at its quote.

@@ -196,6 +196,9 @@ func (f *Frame) enforce(schema *Schema) (*Frame, error) {
 	if err := f.missing(schema); err != nil {
 		return nil, err
 	}
+	if f.fits(schema) {
+		return f, nil
+	}
 	ordered := &Frame{Rows: f.Rows, Columns: make([]Column, 0, len(schema.Fields))}
 	for i := range schema.Fields {
 		if i < len(f.Columns) && f.Columns[i].Name == schema.Fields[i].Name && !f.Columns[i].Positional {
@@ -205,6 +208,19 @@ func (f *Frame) enforce(schema *Schema) (*Frame, error) {
 		}
 	}
 	return ordered, nil
+}
+
+// fits tells whether the columns are those of the schema, in order.
+func (f *Frame) fits(schema *Schema) bool {
+	if f.Array || f.scalars || len(f.Columns) != len(schema.Fields) {
+		return false
+	}
+	for i := range f.Columns {
+		if c := &f.Columns[i]; c.Positional || c.Name != schema.Fields[i].Name {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *Frame) missing(schema *Schema) error {
