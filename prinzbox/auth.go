@@ -204,7 +204,7 @@ func (e *world) guardGUI(next http.Handler) http.Handler {
 					rest.WriteError(w, err)
 					return
 				}
-			case "models":
+			case "models", "prompts":
 				if name, valid := modelOfPage(r); !valid || !e.settle(w, r, name) {
 					if !valid {
 						rest.WriteDenied(w)
