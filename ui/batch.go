@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,6 +160,7 @@ func (u *UI) scoreBatch(w http.ResponseWriter, r *http.Request) (versionView, er
 	start := time.Now()
 	answer, status := u.cfg.Scoring.Score(r.Context(), v.version.Name, v.version.Version, []byte(text), "text/csv")
 	form.result.status, form.result.took = status, tookText(time.Since(start))
+	v.form.spanSliders(*form.result)
 	form.result.problem = form.result.join(answer)
 	return v, nil
 }
@@ -183,6 +185,23 @@ func (b *batchResult) read(text string) (problem string) {
 	}
 	b.header, b.rows, b.inputs, b.total = table[0], table[1:], len(table[0]), len(table)-1
 	return ""
+}
+
+// spanSliders makes the sliders of the form as wide as the table's numbers.
+func (f *tryForm) spanSliders(b batchResult) {
+	for i := range f.fields {
+		at := slices.Index(b.header, f.fields[i].name)
+		if at < 0 {
+			continue
+		}
+		values := make([]string, len(b.rows))
+		for n, row := range b.rows {
+			values[n] = row[at]
+		}
+		if s := newSlider(f.fields[i].kind, values); s != nil {
+			f.fields[i].slider = s
+		}
+	}
 }
 
 // join puts the predictions behind the rows; it gives the message of an answer that has none.

@@ -133,6 +133,10 @@ func TestBatch(t *testing.T) {
 	}
 	contains(t, page, "2 rows in ", `<td class="predicted">11.0000</td>`, `<td class="predicted">12.0000</td>`, `class="predicted">prediction</th>`)
 
+	// The form's sliders span the numbers of the table.
+	_, page = h.post(wineVersion+"/batch", url.Values{"csv": {header + "\n" + strings.Repeat("1,", 10) + "9\n" + strings.Repeat("1,", 10) + "13\n"}}.Encode())
+	contains(t, strings.Join(strings.Fields(page), " "), `data-slides="f10" min="8.00" max="14.00"`)
+
 	// A file wins over the text, and a download has all rows.
 	many := header + "\n" + strings.Repeat(row+"3\n", 1000)
 	status, page, _ = h.postFile(wineVersion+"/batch", map[string]string{"csv": "ignored", "do": "show"}, many)

@@ -28,6 +28,9 @@ type homeView struct {
 	models   []modelCard
 	more     bool
 	runs     []runLine
+	registry []activity
+	tour     []tourStep
+	touring  bool // the tour is open at first
 }
 
 type serviceState struct {
@@ -75,6 +78,11 @@ func (u *UI) home(r *http.Request) (view, error) {
 	if v.runs, err = u.recentRuns(ctx); err != nil {
 		return view{}, err
 	}
+	if v.registry, err = u.registryActivity(ctx, v.models); err != nil {
+		return view{}, err
+	}
+	v.tour = tourSteps(v)
+	v.touring = len(v.runs) < homeRuns
 	v.settings = clientSettings(v.env, v.models)
 	return view{title: "Home", section: "home", body: homePage(v)}, nil
 }

@@ -37,6 +37,8 @@ type modelView struct {
 	diff             *schemaDiff
 	stub             stubForm
 	alias            aliasForm
+	source           sourceForm
+	recent           []runLine // to choose a source from
 	mayChange        bool
 	mayDelete        bool
 	done             string
@@ -65,6 +67,9 @@ type aliasMove struct {
 // aliasForm points an alias at a version.
 type aliasForm struct{ alias, version, problem string }
 
+// sourceForm makes a version of a run's files.
+type sourceForm struct{ run, path, problem string }
+
 // routeField is one of the tags that say who answers requests that name no version.
 type routeField struct{ id, tag, label, hint, value, problem string }
 
@@ -79,15 +84,14 @@ func (u *UI) model(r *http.Request) (view, error) {
 
 func modelViewOf(v modelView) view {
 	page := view{title: v.model.Name, section: "models", scripts: []string{"swap.js"}, body: modelPage(v)}
-	var problems strings.Builder
-	problems.WriteString(v.list.problem + v.stub.problem + v.alias.problem)
+	problems := []string{v.list.problem, v.stub.problem, v.alias.problem, v.source.problem}
 	if v.diff != nil {
-		problems.WriteString(v.diff.problem)
+		problems = append(problems, v.diff.problem)
 	}
 	for _, f := range v.routes {
-		problems.WriteString(f.problem)
+		problems = append(problems, f.problem)
 	}
-	if problems.String() != "" {
+	if strings.Join(problems, "") != "" {
 		page.status = http.StatusBadRequest
 	}
 	return page
@@ -101,6 +105,7 @@ func (u *UI) describeModel(r *http.Request) (modelView, error) {
 	}
 	v := modelView{
 		model: m, created: u.when(m.Created), changed: u.when(m.LastUpdated), list: parseListing(r), stub: newStubForm(string(modelURL(m.Name))), routes: routeFields(m.Tags),
+		source:    sourceForm{path: "model"},
 		mayChange: mayModel(ctx, m.Name, registry.ActionUpdate), mayDelete: mayModel(ctx, m.Name, registry.ActionDelete),
 	}
 	found, err := u.versionsOf(ctx, m.Name, v.list)
@@ -138,6 +143,11 @@ func (u *UI) describeModel(r *http.Request) (modelView, error) {
 	}
 	if v.history, err = u.aliasMoves(ctx, m, v.numbers); err != nil {
 		return modelView{}, err
+	}
+	if v.mayChange {
+		if v.recent, err = u.recentRuns(ctx); err != nil {
+			return modelView{}, err
+		}
 	}
 	if u.cfg.Scoring != nil {
 		v.traffic = u.traffic(ctx, m.Name)
@@ -229,6 +239,13 @@ type traffic struct {
 }
 
 type share struct{ version, part string }
+
+func shareText(s share, of int) string {
+	if of == 1 {
+		return "version " + s.version
+	}
+	return "version " + s.version + " (" + s.part + ")"
+}
 
 // trafficLine is what was counted of one version.
 type trafficLine struct {

@@ -269,3 +269,25 @@ func TestReadersChangeNoModel(t *testing.T) {
 		t.Errorf("a new model: status %d, want 403", status)
 	}
 }
+
+// A version is registered of a run's files; what is wrong with the form stands in it.
+func TestVersionFromRun(t *testing.T) {
+	h, _, runID := wine(t)
+	run := must[registry.Run](t)(h.store.Run(t.Context(), runID))
+	status, leads, _ := h.asked(wineModel, url.Values{"do": {"version"}, "run": {runID}, "path": {"/model/"}})
+	if status != http.StatusSeeOther || leads != wineModel+"/versions/3?done=version" {
+		t.Errorf("status %d, leads to %q", status, leads)
+	}
+	if v := must[registry.ModelVersion](t)(h.store.ModelVersion(t.Context(), "MLF-ElasticnetWineModel-1", "3")); v.Source != run.Info.ArtifactURI+"/model" || v.RunID != runID {
+		t.Errorf("%+v", v)
+	}
+	for _, bad := range []url.Values{
+		{"run": {"<b>"}, "path": {"model"}}, {"run": {""}, "path": {"model"}}, {"run": {runID}, "path": {"../../etc"}}, {"run": {runID}, "path": {""}},
+	} {
+		bad.Set("do", "version")
+		status, _, page := h.asked(wineModel, bad)
+		if status != http.StatusBadRequest || !strings.Contains(page, `class="problem" role="alert"`) || strings.Contains(page, "<b>") {
+			t.Errorf("%v: status %d", bad, status)
+		}
+	}
+}

@@ -19,7 +19,7 @@ var modelStages = []string{"None", "Staging", "Production", "Archived"}
 // modelDone is what a page says after a change. An address cannot make it say anything else.
 var modelDone = map[string]string{
 	"alias": "The alias was moved.", "unalias": "The alias was taken away.", "stage": "The stage was changed.", "delete-version": "The version was deleted.",
-	"route": "The routes were changed; the next request follows them.", "stub": "The stub answers from now on.", "describe": "The description was changed.",
+	"version": "The version was registered.", "route": "The routes were changed; the next request follows them.", "stub": "The stub answers from now on.", "describe": "The description was changed.",
 }
 
 // mayModel tells whether the asking user may do something to a model and its versions.
@@ -129,6 +129,8 @@ func (u *UI) changeModel(r *http.Request) (view, error) {
 		anchor = "#routes"
 	case "stub":
 		return u.changeStub(r, name, r.PathValue("version"))
+	case "version":
+		return u.addVersion(r, name)
 	case "describe":
 		text := strings.ReplaceAll(r.PostForm.Get("description"), "\r\n", "\n")
 		if version == "" {
@@ -137,7 +139,7 @@ func (u *UI) changeModel(r *http.Request) (view, error) {
 			_, err = u.cfg.Store.UpdateModelVersion(ctx, name, version, &text)
 		}
 	default:
-		err = registry.Invalidf("do: write alias, unalias, stage, delete-version, delete-model, route, stub or describe, not %s.", quoted(shorten(do, 40)))
+		err = registry.Invalidf("do: write alias, unalias, stage, delete-version, delete-model, route, stub, version or describe, not %s.", quoted(shorten(do, 40)))
 	}
 	return view{location: string(back) + "?done=" + url.QueryEscape(do) + anchor}, err
 }
@@ -225,6 +227,40 @@ func (u *UI) changeRoutes(r *http.Request, m registry.RegisteredModel) (view, er
 		}
 	}
 	return view{}, nil
+}
+
+// addVersion registers the model directory of a run, as mlflow.register_model("runs:/ID/PATH", name) does.
+func (u *UI) addVersion(r *http.Request, name string) (view, error) {
+	ctx := r.Context()
+	id, path := strings.TrimSpace(r.PostForm.Get("run")), strings.Trim(strings.TrimSpace(r.PostForm.Get("path")), "/")
+	problem := ""
+	run, err := u.cfg.Store.Run(ctx, id)
+	switch {
+	case err == nil && !may(ctx, run.Info.ExperimentID, registry.ActionRead):
+		return view{}, registry.Errorf(registry.PermissionDenied, "You may not read that run.")
+	case registry.IsCode(err, registry.ResourceDoesNotExist):
+		problem = "There is no run with this id."
+	case err == nil && (path == "" || !goodPath(path)):
+		problem = badPath(path)
+	case err == nil:
+		var v registry.ModelVersion
+		v, err = u.cfg.Store.CreateModelVersion(ctx, registry.NewModelVersion{Name: name, Source: run.Info.ArtifactURI + "/" + path, RunID: id})
+		if err == nil {
+			return view{location: string(versionURL(v.Name, v.Version)) + "?done=version"}, nil
+		}
+	}
+	if message, ok := isUserError(err); ok {
+		problem = message
+	}
+	if problem == "" {
+		return view{}, err
+	}
+	v, err := u.describeModel(r)
+	if err != nil {
+		return view{}, err
+	}
+	v.source = sourceForm{id, path, problem}
+	return modelViewOf(v), nil
 }
 
 // stubForm makes a version that answers without a model.

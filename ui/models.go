@@ -14,6 +14,7 @@ import (
 
 func (u *UI) modelRoutes(mux *http.ServeMux) {
 	const version = "/models/{name}/versions/{version}"
+	mux.HandleFunc("GET /palette-runs.json", u.findRunsByName)
 	mux.HandleFunc("POST "+version+"/explain", u.explainRow)
 	mux.HandleFunc("POST "+version+"/batch", u.batch)
 	for pattern, p := range map[string]page{
@@ -63,11 +64,17 @@ func (u *UI) modelsWith(r *http.Request, stub stubForm) (view, error) {
 
 // nameFilter is the filter that finds one model; a name with both kinds of quotes has none.
 func nameFilter(name string) (string, bool) {
+	text, ok := quotedText(name)
+	return "name = " + text, ok
+}
+
+// quotedText is a text in MLflow's filter language; one with both kinds of quotes cannot be written there.
+func quotedText(s string) (string, bool) {
 	switch {
-	case !strings.Contains(name, "'"):
-		return "name = '" + name + "'", true
-	case !strings.Contains(name, `"`):
-		return `name = "` + name + `"`, true
+	case !strings.Contains(s, "'"):
+		return "'" + s + "'", true
+	case !strings.Contains(s, `"`):
+		return `"` + s + `"`, true
 	}
 	return "", false
 }
@@ -95,6 +102,7 @@ func (u *UI) version(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	v.done = modelDone[r.URL.Query().Get("done")]
+	u.answerExample(r, &v)
 	return versionViewOf(v), nil
 }
 

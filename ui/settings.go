@@ -22,6 +22,7 @@ func clientSettings(env Environment, models []modelCard) []setting {
 	}
 	settings := []setting{
 		{"set-shell", "Shell", "For every MLflow client and S3 tool that is started from this shell.", shellSettings(env)},
+		{"set-env", "Env file", "For docker run --env-file, compose and IDEs; prinzbox env writes it too.", envSettings(env)},
 		{"set-python", "Python", "", pythonSettings(env, name, version)},
 		{"set-java", "Java and Scala", "", javaSettings(env)},
 		{"set-go", "Go", "", goSettings(env, name, version)},
@@ -30,20 +31,37 @@ func clientSettings(env Environment, models []modelCard) []setting {
 	return settings
 }
 
-func shellSettings(env Environment) string {
-	var b strings.Builder
-	for _, line := range [][2]string{
+// variables are what clients read, by the names that they read.
+func variables(env Environment) (out [][2]string) {
+	for _, v := range [][2]string{
 		{"MLFLOW_TRACKING_URI", env.TrackingURI},
 		{"MLFLOW_S3_ENDPOINT_URL", env.S3Endpoint},
 		{"AWS_ACCESS_KEY_ID", env.AccessKey},
 		{"AWS_SECRET_ACCESS_KEY", env.SecretKey},
 		{"AWS_DEFAULT_REGION", env.Region},
 	} {
-		if line[1] != "" {
-			b.WriteString("export " + line[0] + "=" + shellQuote(line[1]) + "\n")
+		if v[1] != "" {
+			out = append(out, v)
 		}
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return out
+}
+
+func shellSettings(env Environment) string {
+	var lines []string
+	for _, v := range variables(env) {
+		lines = append(lines, "export "+v[0]+"="+shellQuote(v[1]))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// envSettings quotes nothing: docker takes quotes as part of the value.
+func envSettings(env Environment) string {
+	var lines []string
+	for _, v := range variables(env) {
+		lines = append(lines, v[0]+"="+v[1])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // quoted is a string literal that Python, Java, Scala and Go all read.

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -262,10 +263,29 @@ func (u *UI) try(r *http.Request) (view, error) {
 	return versionViewOf(v), nil
 }
 
+// answerExample starts the form with the answer to what stands in it, where that costs nothing to find out.
+func (u *UI) answerExample(r *http.Request, v *versionView) {
+	if !v.served || v.about.Problem != "" || !v.about.Native || v.about.InputExample == nil || v.form.showRaw {
+		return
+	}
+	body, ok := v.form.body()
+	if !ok {
+		return
+	}
+	v.form.result = askWith(r, u.cfg.Scoring.Probe, v.version.Name, v.version.Version, body)
+	if v.form.result.ok() {
+		v.form.explained = u.explain(r.Context(), v.version.Name, v.version.Version, v.about, []byte(body))
+	}
+}
+
 // ask scores a body for a page.
 func (u *UI) ask(r *http.Request, name, version, body string) *tryResult {
+	return askWith(r, u.cfg.Scoring.Score, name, version, body)
+}
+
+func askWith(r *http.Request, score func(ctx context.Context, name, selector string, body []byte, contentType string) ([]byte, int), name, version, body string) *tryResult {
 	start := time.Now()
-	answer, status := u.cfg.Scoring.Score(r.Context(), name, version, []byte(body), "application/json")
+	answer, status := score(r.Context(), name, version, []byte(body), "application/json")
 	return &tryResult{version: version, status: status, took: tookText(time.Since(start)), headline: headline(answer), answer: indent(answer)}
 }
 

@@ -88,6 +88,17 @@ const mac = /Mac|iPhone|iPad/.test(navigator.platform);
 const findKey = $(".find kbd");
 if (findKey && !mac) findKey.textContent = "Ctrl K";
 
+// actions are what the palette does beside leading somewhere.
+const actions = [
+  { kind: "Action", name: "Change colours (light, dark, system)", run: () => turnTheme() },
+  { kind: "Action", name: "Show the keys", run: () => openDialog("help") },
+  { kind: "Action", name: "Print this page", run: () => print() },
+  { kind: "Action", name: "Copy the address of this page", run: () => copyText(location.href).then(() => say("Copied")) },
+  { kind: "Action", name: "Copy MLFLOW_TRACKING_URI", run: () => copyText(`MLFLOW_TRACKING_URI=${location.origin}`).then(() => say("Copied")) },
+];
+let foundRuns = [];
+let runsWanted = 0;
+
 async function openDialog(id) {
   const dialog = document.getElementById(id);
   if (dialog.open) return;
@@ -95,6 +106,7 @@ async function openDialog(id) {
   dialog.showModal();
   if (id !== "palette") return;
   paletteInput.value = "";
+  foundRuns = [];
   try {
     const response = await fetch("/palette.json");
     places = response.ok ? await response.json() : [];
@@ -106,7 +118,8 @@ async function openDialog(id) {
 
 function showPlaces() {
   const words = paletteInput.value.toLowerCase().split(/\s+/).filter(Boolean);
-  matches = places.filter((p) => words.every((w) => `${p.kind} ${p.name}`.toLowerCase().includes(w))).slice(0, 30);
+  const fits = (p) => words.every((w) => `${p.kind} ${p.name}`.toLowerCase().includes(w));
+  matches = [...places.filter(fits).slice(0, 30), ...foundRuns, ...actions.filter(fits)];
   chosen = 0;
   paletteList.replaceChildren(...matches.map((p, i) => {
     const item = document.createElement("li");
@@ -117,7 +130,7 @@ function showPlaces() {
     const kind = document.createElement("span");
     kind.textContent = p.kind;
     item.append(name, kind);
-    item.addEventListener("click", () => { location.href = p.url; });
+    item.addEventListener("click", () => take(p));
     return item;
   }));
   if (!matches.length) {
@@ -141,11 +154,47 @@ function choose(i) {
   paletteInput.setAttribute("aria-activedescendant", `place-${chosen}`);
 }
 
-paletteInput.addEventListener("input", showPlaces);
+function take(place) {
+  if (!place.run) {
+    location.href = place.url;
+    return;
+  }
+  palette.close();
+  place.run();
+}
+
+// Runs are too many to hold here: the server finds them by name.
+async function findRuns() {
+  const mine = ++runsWanted;
+  const text = paletteInput.value.trim();
+  if (text.length < 2) {
+    foundRuns = [];
+    return;
+  }
+  try {
+    const response = await fetch(`/palette-runs.json?${new URLSearchParams({ q: text })}`);
+    const runs = response.ok ? await response.json() : [];
+    if (mine !== runsWanted) return;
+    foundRuns = runs;
+    const at = chosen;
+    showPlaces();
+    choose(Math.min(at, matches.length - 1));
+  } catch {
+    foundRuns = [];
+  }
+}
+
+let typing = 0;
+paletteInput.addEventListener("input", () => {
+  foundRuns = [];
+  showPlaces();
+  clearTimeout(typing);
+  typing = setTimeout(findRuns, 120);
+});
 paletteInput.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown") choose(chosen + 1);
   else if (event.key === "ArrowUp") choose(chosen - 1);
-  else if (event.key === "Enter" && matches[chosen]) location.href = matches[chosen].url;
+  else if (event.key === "Enter" && matches[chosen]) take(matches[chosen]);
   else return;
   event.preventDefault();
 });
