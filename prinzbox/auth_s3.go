@@ -11,6 +11,7 @@ import (
 
 // s3Secret is the secret of an access key: the environment's own, one of its further keys, or, where passwords are asked for, that of the user of that name.
 func (e *world) s3Secret(accessKey string) (string, bool) {
+	accessKey = e.ownKey(accessKey)
 	if accessKey == e.cfg.AccessKey {
 		return e.cfg.SecretKey, true
 	}
@@ -30,6 +31,7 @@ func (e *world) s3Secret(accessKey string) (string, bool) {
 // s3Allow judges an S3 request of a user. What lies below the artifact root belongs to experiments; the rest is judged by the default
 // permission. The environment's own key may do everything, other keys of the store what they are for.
 func (e *world) s3Allow(ctx context.Context, accessKey string, do artifacts.S3Action, bucket, key string) bool {
+	accessKey = e.ownKey(accessKey)
 	if accessKey == e.cfg.AccessKey {
 		return true
 	}

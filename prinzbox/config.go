@@ -98,6 +98,14 @@ type Config struct {
 	// PythonInstall allows environments to be made from the models' own requirements, with uv or pip, where Python has no mlflow.
 	PythonInstall bool
 
+	// Namespaces lets requests choose one of many independent environments in this process ([Namespace]); nil means on loopback only. They need
+	// the artifacts to be in the environment's own store.
+	Namespaces *bool
+	// MaxNamespaces bounds their number; 0 means [DefaultMaxNamespaces]. One that nobody has asked for in NamespaceIdle ([DefaultNamespaceIdle] when 0)
+	// is closed and kept on disk until somebody does.
+	MaxNamespaces int
+	NamespaceIdle time.Duration
+
 	// CurrentAlias is an alias, such as champion, that is the current version of each model that has it: the one that answers where a request
 	// names none. Empty means Prinz's rule, the version with the greatest last_updated_timestamp.
 	CurrentAlias string
@@ -143,6 +151,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = 32 << 20
+	}
+	if c.MaxNamespaces == 0 {
+		c.MaxNamespaces = DefaultMaxNamespaces
+	}
+	if c.NamespaceIdle <= 0 {
+		c.NamespaceIdle = DefaultNamespaceIdle
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -37,6 +37,10 @@ type Env struct {
 	// fraudDataGone says that the table of payments was not read when it could be.
 	fraudDataGone bool
 
+	// named are the namespaces; namespaced says whether there may be any.
+	named      namespaces
+	namespaced bool
+
 	// madeUp says that this start made the admin's password.
 	madeUp bool
 
@@ -63,6 +67,10 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 	if err = e.cfg.TLS.check(); err != nil {
 		return nil, err
 	}
+	if err = e.cfg.checkNamespaces(); err != nil {
+		return nil, err
+	}
+	e.namespaced = e.cfg.namespaced()
 	if e.s3Keys, err = e.cfg.s3Keys(); err != nil {
 		return nil, err
 	}
@@ -101,6 +109,9 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 	e.openPython()
 	w, err := e.openHome(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err = e.findNamespaces(); err != nil {
 		return nil, err
 	}
 	if err = w.tellOfBothBuckets(ctx); err != nil {
@@ -211,9 +222,10 @@ func (e *Env) Close() error {
 				_ = l.Close()
 			}
 		}
-		e.serving.Wait()
 		close(e.stopped)
-		errs = append(errs, e.space.end(ctx))
+		e.serving.Wait()
+		errs = append(errs, e.space.end(ctx), e.endNamespaces(ctx))
+		e.serving.Wait() // for what the end of a namespace waits for
 		if e.python != nil {
 			errs = append(errs, e.python.Close())
 		}

@@ -38,13 +38,16 @@ func (e *Env) chain(listener string, index int) http.Handler {
 				log.Debug("request", "id", id, "method", r.Method, "uri", r.RequestURI, "status", rec.status, "bytes", rec.bytes, "took", time.Since(start))
 			}
 		}()
-		w, err := e.enter(r.Context())
+		w, routed, err := e.enterFor(index, r)
 		if err != nil {
-			http.Error(rec, "The server is stopping.", http.StatusServiceUnavailable)
+			e.writeRouteError(rec, index, err)
 			return
 		}
 		defer w.leave()
-		w.handlers[index].ServeHTTP(rec, r)
+		if index == onMain && e.toHost(rec, routed, w.space, r) {
+			return
+		}
+		w.handlers[index].ServeHTTP(rec, routed)
 	})
 }
 

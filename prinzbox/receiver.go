@@ -71,7 +71,9 @@ func (c Config) receives() bool {
 // own tells whether a URL leads to the receiver, by any of the environment's names.
 func (r *receiver) own(u *url.URL) bool {
 	scheme, host, _ := strings.Cut(r.env.ready.TrackingURI, "://")
-	return u.User == nil && u.Scheme == scheme && (u.Host == host || r.env.ownHost(u.Host)) && (u.Path == ReceivePath || strings.HasPrefix(u.Path, ReceivePath+"/"))
+	host, _, _ = strings.Cut(host, "/")
+	path := r.env.ownPath(u.Path)
+	return u.User == nil && u.Scheme == scheme && (u.Host == host || r.env.ownHost(u.Host)) && (path == ReceivePath || strings.HasPrefix(path, ReceivePath+"/"))
 }
 
 // local is [rest.WebhooksConfig]'s Local.
@@ -79,7 +81,12 @@ func (r *receiver) local(u *url.URL) http.Handler {
 	if !r.own(u) {
 		return nil
 	}
-	return http.HandlerFunc(r.receive)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.env.space.name != "" && strings.HasPrefix(req.URL.Path, namespacePrefix) {
+			req = withoutPrefix(req, r.env.space.name)
+		}
+		r.receive(w, req)
+	})
 }
 
 func (r *receiver) mount(g gin.IRouter) {
@@ -121,7 +128,7 @@ func (r *receiver) receive(w http.ResponseWriter, req *http.Request) {
 	}
 	senders, err := r.env.store.SubscribersAt(req.Context(), func(text string) bool {
 		u, err := url.Parse(text)
-		return err == nil && r.own(u) && u.Path == req.URL.Path
+		return err == nil && r.own(u) && r.env.ownPath(u.Path) == req.URL.Path
 	})
 	if err != nil {
 		rest.WriteError(w, err)

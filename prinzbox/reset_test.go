@@ -268,7 +268,8 @@ func TestResetLetsRequestsEnd(t *testing.T) {
 		}
 		done <- a
 	}()
-	if _, err := w.Write(bytes.Repeat([]byte("a"), 1<<20)); err != nil {
+	// More than the system's buffers hold: somebody reads it.
+	if _, err := w.Write(bytes.Repeat([]byte("a"), 32<<20)); err != nil {
 		t.Fatal(err)
 	}
 	if err := env.Reset(t.Context(), prinzbox.Empty); err != nil {

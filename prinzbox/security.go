@@ -14,13 +14,16 @@ import (
 // guard refuses, as MLflow's server does, requests under a foreign host name (DNS rebinding) and state-changing requests from a foreign
 // origin, and answers CORS for origins that are allowed (contract/behaviours.md, section 2).
 type guard struct {
+	// namespace may stand before a host, as NAME.ns.HOST.
+	namespace string
+
 	hosts   []string // names and patterns, beside loopback, private addresses and the address that is listened on
 	origins []string
 	own     string
 }
 
 func (e *world) guard() guard {
-	return guard{hosts: e.cfg.AllowedHosts, origins: e.cfg.AllowedOrigins, own: hostName(e.cfg.Host)}
+	return guard{namespace: e.space.name, hosts: e.cfg.AllowedHosts, origins: e.cfg.AllowedOrigins, own: hostName(e.cfg.Host)}
 }
 
 // s3Origin tells whether a page may call the S3 store. Where a bucket has no CORS rules, those pages may that may call the main port,
@@ -78,6 +81,9 @@ func hostName(host string) string {
 }
 
 func (g guard) allowsHost(host string) bool {
+	if namespace, base, ok := namespaceOfHost(host); ok && g.namespace != "" && namespace == g.namespace {
+		host = base
+	}
 	name := hostName(host)
 	if name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") || name == g.own {
 		return true

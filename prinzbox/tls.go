@@ -85,7 +85,7 @@ func (e *Env) openTLS() (*tls.Config, error) {
 
 // certificateNames are the names and addresses under which clients may reach the environment.
 func (c Config) certificateNames() []string {
-	names := []string{"localhost", "*.localhost", "127.0.0.1", "::1", c.Host}
+	names := []string{"localhost", "*.localhost", "*.ns.localhost", "127.0.0.1", "::1", c.Host}
 	// OpenSSL takes no wildcard right below a top-level name.
 	names = append(names, c.Bucket+".localhost")
 	if name, err := os.Hostname(); err == nil {

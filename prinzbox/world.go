@@ -107,6 +107,11 @@ type opening struct {
 
 // openWorld opens the state in a folder, or makes an empty one.
 func (e *Env) openWorld(ctx context.Context, s *space, dir string, o opening) (_ *world, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// What is opened serves all who come, not only who came first.
+	ctx = context.WithoutCancel(ctx)
 	w := &world{env: e, space: s, cfg: e.cfg, dir: dir, requests: lease{free: make(chan struct{})}}
 	defer func() {
 		if err != nil {
@@ -119,7 +124,7 @@ func (e *Env) openWorld(ctx context.Context, s *space, dir string, o opening) (_
 	if err = w.openAuth(ctx, o.fresh); err != nil {
 		return nil, err
 	}
-	w.ready = w.cfg.ready()
+	w.ready = w.cfg.ready().in(s.name)
 	if o.seeded != nil {
 		w.ready.Seeded = o.seeded
 	}
@@ -248,6 +253,9 @@ func (e *world) ownHost(host string) bool {
 	if port != fmt.Sprint(e.cfg.Port) {
 		return false
 	}
+	if namespace, base, ok := namespaceOfHost(name); ok && namespace == e.space.name {
+		name = base
+	}
 	ip := net.ParseIP(name)
 	return name == "localhost" || name == e.cfg.Host || ip != nil && ip.IsLoopback()
 }
@@ -282,6 +290,13 @@ func (e *world) s3Handler() http.Handler {
 	hosts := []string{"localhost", e.cfg.Host}
 	if u, err := url.Parse(e.cfg.S3PublicURL); err == nil && u.Hostname() != "" {
 		hosts = append(hosts, u.Hostname())
+	}
+	if e.space.name != "" { // before the others: BUCKET.NAME.ns.localhost is below localhost, too
+		below := make([]string, 0, 2*len(hosts))
+		for _, host := range hosts {
+			below = append(below, e.space.name+namespaceLabel+host)
+		}
+		hosts = append(below, hosts...)
 	}
 	return artifacts.NewS3(e.blobs, artifacts.S3Config{
 		Keys: e.s3Secret, Allow: e.s3Allow, Origins: e.s3Origin,
