@@ -179,7 +179,7 @@ func (c *call) serve() error {
 	if op.serve != nil {
 		return op.serve(c)
 	}
-	return c.delegate(op)
+	return c.delegate()
 }
 
 // locate finds bucket and key in path and host. Slashes are kept as they came.
@@ -200,16 +200,11 @@ func (c *call) locate() {
 }
 
 // delegate hands the request to gofakes3, stripped of all that the guard has dealt with.
-func (c *call) delegate(op operation) error {
+func (c *call) delegate() error {
 	r := c.r.Clone(c.ctx)
 	r.URL.Path, r.URL.RawPath = "/"+c.bucket, ""
 	if c.key != "" {
 		r.URL.Path += "/" + c.key
-	}
-	if c.version != "" { // gofakes3 has no versions; the backend knows which one is meant
-		q := r.URL.Query()
-		q.Del("versionId")
-		r.URL.RawQuery = q.Encode()
 	}
 	for name := range r.Header {
 		if strings.HasPrefix(name, "X-Amz-") || strings.HasPrefix(name, "X-Minio-") {
@@ -219,11 +214,8 @@ func (c *call) delegate(op operation) error {
 	for _, name := range []string{"Content-Md5", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range"} {
 		delete(r.Header, name)
 	}
-	if c.span != nil {
-		r.Header.Set("Range", c.span.String())
-	}
 	c.r = r
-	if err := c.body.give(r, op); err != nil {
+	if err := c.body.give(r); err != nil {
 		return err
 	}
 	gofakes3.New(c, gofakes3.WithTimeSkewLimit(0), gofakes3.WithMetadataSizeLimit(0), gofakes3.WithIntegrityCheck(false),

@@ -140,27 +140,20 @@ func (c *call) withKey(bucket, key, version string, fn func(key string) error) e
 	return err
 }
 
-// GetObject implements gofakes3.Backend.
-func (c *call) GetObject(bucket, key string, _ *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
-	var r *ObjectReader
-	err := c.withKey(bucket, key, c.version, func(key string) (err error) {
-		r, err = c.store.OpenVersion(c.ctx, bucket, key, c.version)
-		return err
-	})
+// GetObject implements gofakes3.Backend. Our own handler serves reads; this is complete all the same.
+func (c *call) GetObject(bucket, key string, asked *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
+	r, err := c.store.Open(c.ctx, bucket, key)
 	if err != nil {
 		return nil, c.fail(err)
 	}
-	o, err := c.object(&r.ObjectInfo)
-	if err == nil && o.Range != nil {
+	o := stockObject(r.ObjectInfo, r)
+	if o.Range, err = asked.Range(o.Size); err == nil && o.Range != nil {
 		_, err = r.Seek(o.Range.Start, io.SeekStart)
+		o.Contents = &part{io.LimitedReader{R: r.source, N: o.Range.Length}, r}
 	}
 	if err != nil {
 		_ = r.Close()
-		return nil, c.fail(err)
-	}
-	o.Contents = r
-	if o.Range != nil {
-		o.Contents = &part{io.LimitedReader{R: r.source, N: o.Range.Length}, r}
+		return nil, err
 	}
 	return o, nil
 }
@@ -171,57 +164,20 @@ type part struct {
 	io.Closer
 }
 
-// WriteTo hands io.Copy the limited file itself, so that the kernel can send it.
-func (p *part) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, &p.LimitedReader) }
-
-// HeadObject implements gofakes3.Backend.
+// HeadObject implements gofakes3.Backend. Our own handler serves reads; this is complete all the same.
 func (c *call) HeadObject(bucket, key string) (*gofakes3.Object, error) {
-	var info ObjectInfo
-	err := c.withKey(bucket, key, c.version, func(key string) (err error) {
-		info, err = c.store.StatVersion(c.ctx, bucket, key, c.version)
-		return err
-	})
+	info, err := c.store.Stat(c.ctx, bucket, key)
 	if err != nil {
 		return nil, c.fail(err)
 	}
-	o, err := c.object(&info)
-	if err != nil {
-		return nil, c.fail(err)
-	}
-	if o.Range != nil {
-		// gofakes3 computes a HEAD's range itself, and refuses a suffix longer than the object.
-		c.r.Header.Set("Range", (&span{o.Range.Start, o.Range.Start + o.Range.Length - 1}).String())
-	}
-	o.Contents = http.NoBody
-	return o, nil
+	return stockObject(info, http.NoBody), nil
 }
 
-// object checks the conditions and describes an object to gofakes3.
-func (c *call) object(info *ObjectInfo) (*gofakes3.Object, error) {
-	c.info = info
-	if err := c.read.check(*info); err != nil {
-		return nil, err
-	}
-	o := &gofakes3.Object{Name: info.Key, Size: info.Size, Metadata: map[string]string{
-		"Last-Modified": info.Modified.Format(http.TimeFormat),
-		"Content-Type":  "binary/octet-stream",
-	}}
+// stockObject describes an object to gofakes3.
+func stockObject(info ObjectInfo, contents io.ReadCloser) *gofakes3.Object {
+	o := &gofakes3.Object{Name: info.Key, Size: info.Size, Contents: contents, Metadata: map[string]string{"Last-Modified": info.Modified.Format(http.TimeFormat)}}
 	maps.Copy(o.Metadata, info.Headers)
-	if c.partNumber > 0 {
-		if err := c.selectPart(*info); err != nil {
-			c.info = nil
-			return nil, err
-		}
-	}
-	if c.span != nil {
-		start, length, err := c.span.of(info.Size)
-		if err != nil {
-			c.info = nil
-			return nil, err
-		}
-		o.Range = &gofakes3.ObjectRange{Start: start, Length: length}
-	}
-	return o, nil
+	return o
 }
 
 // DeleteObject implements gofakes3.Backend. Our own handler serves deletes; this is complete all the same.
@@ -241,17 +197,9 @@ func (c *call) DeleteMulti(bucket string, keys ...string) (gofakes3.MultiDeleteR
 	return result, nil
 }
 
-// PutObject implements gofakes3.Backend. The body is read from the call, not from gofakes3's reader, which would hash it once more.
-func (c *call) PutObject(bucket, key string, _ map[string]string, _ io.Reader, _ int64, _ *gofakes3.PutConditions) (gofakes3.PutObjectResult, error) {
-	o := PutOptions{Expect: c.body.Expect, Conditions: c.write}
-	var err error
-	if o.Headers, o.Metadata, o.Tags, o.StorageClass, err = describedObject(c.headers); err != nil {
-		return gofakes3.PutObjectResult{}, c.fail(err)
-	}
-	info, err := c.store.Put(c.ctx, bucket, key, c.body, o)
-	if err == nil {
-		c.info = &info
-	}
+// PutObject implements gofakes3.Backend. Our own handler serves writes; this is complete all the same.
+func (c *call) PutObject(bucket, key string, _ map[string]string, body io.Reader, size int64, _ *gofakes3.PutConditions) (gofakes3.PutObjectResult, error) {
+	_, err := c.store.Put(c.ctx, bucket, key, body, PutOptions{Expect: Expect{Size: size}})
 	return gofakes3.PutObjectResult{}, c.fail(err)
 }
 

@@ -110,16 +110,9 @@ func declaredChecksum(h http.Header) (algorithm string, value func() string, err
 	return algorithm, value, nil
 }
 
-// give sets the body that gofakes3 sees. A payload it does not see: our backend reads that from the call, so that
-// it is hashed once; a document it gets whole and verified.
-func (b *body) give(r *http.Request, op operation) error {
+// give sets the body that gofakes3 sees: whole and verified.
+func (b *body) give(r *http.Request) error {
 	r.TransferEncoding = nil
-	if op.payload {
-		r.Body, r.ContentLength = http.NoBody, b.Size
-		// gofakes3 refuses parts of length 0, which S3 allows; it looks at nothing but this header.
-		r.Header.Set("Content-Length", strconv.FormatInt(max(b.Size, 1), 10))
-		return nil
-	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		r.Body, r.ContentLength = http.NoBody, 0
 		return nil

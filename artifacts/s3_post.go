@@ -139,8 +139,8 @@ func (c *call) postObject() error {
 	if c.body.Checksum, c.body.ChecksumValue, err = declaredChecksum(headers); err != nil {
 		return err
 	}
-	if _, err := c.PutObject(c.bucket, c.key, nil, nil, 0, nil); err != nil {
-		return c.err
+	if err := c.putObject(); err != nil {
+		return err
 	}
 	return c.answerForm(fields)
 }
