@@ -294,8 +294,10 @@ func awsSDK(g *goClient) {
 		store(&s3.PutObjectInput{Key: aws.String("sums/" + string(algorithm)), ChecksumAlgorithm: algorithm}, small)
 		out, err := c.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: aws.String("sums/" + string(algorithm)), ChecksumMode: types.ChecksumModeEnabled})
 		g.must(err)
-		if sum := (map[types.ChecksumAlgorithm]*string{"CRC32": out.ChecksumCRC32, "CRC32C": out.ChecksumCRC32C, "CRC64NVME": out.ChecksumCRC64NVME,
-			"SHA1": out.ChecksumSHA1, "SHA256": out.ChecksumSHA256})[algorithm]; aws.ToString(sum) == "" {
+		sums := map[types.ChecksumAlgorithm]*string{
+			"CRC32": out.ChecksumCRC32, "CRC32C": out.ChecksumCRC32C, "CRC64NVME": out.ChecksumCRC64NVME, "SHA1": out.ChecksumSHA1, "SHA256": out.ChecksumSHA256,
+		}
+		if aws.ToString(sums[algorithm]) == "" {
 			g.Fatalf("no %s", algorithm)
 		}
 	}

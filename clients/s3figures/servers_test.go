@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		http.ServeContent(w, r, "f.bin", time.Time{}, f)
 	})
 	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: time.Minute}
