@@ -47,7 +47,7 @@ func (s *Store) CreateBucket(ctx context.Context, name string, existsOK bool) er
 			return err
 		}
 	}
-	return s.write(ctx, func(tx Querier) error {
+	err := s.write(ctx, func(tx Querier) error {
 		res, err := tx.ExecContext(ctx, "INSERT INTO artifact_buckets (name, created) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, s.now())
 		if err != nil {
 			return err
@@ -57,6 +57,8 @@ func (s *Store) CreateBucket(ctx context.Context, name string, existsOK bool) er
 		}
 		return &Error{codeBucketExists, "The bucket " + name + " exists already and is yours."}
 	})
+	s.settings.forget()
+	return err
 }
 
 // BucketExists tells whether there is such a bucket.
@@ -66,8 +68,8 @@ func (s *Store) BucketExists(ctx context.Context, name string) (bool, error) {
 
 // needBucket is NoSuchBucket if there is no such bucket.
 func (s *Store) needBucket(ctx context.Context, name string) error {
-	ok, err := s.BucketExists(ctx, name)
-	if err == nil && !ok {
+	b, err := s.settingsOf(ctx, name)
+	if err == nil && !b.exists {
 		err = noSuchBucket(name)
 	}
 	return err

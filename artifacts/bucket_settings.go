@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 )
 
@@ -17,6 +18,8 @@ const (
 
 // bucketSettings are those of one bucket, read. They are shared and never changed.
 type bucketSettings struct {
+	// exists is set if there is such a bucket.
+	exists bool
 	policy *policy
 	cors   []corsRule
 	acl    string // canned; empty for private
@@ -55,7 +58,7 @@ func (c *settingsCache) put(bucket string, s *bucketSettings, changes uint64) {
 	c.buckets[bucket] = s
 }
 
-// forget is called after every commit that changes settings, before its writer is answered.
+// forget is called after every commit that changes settings, makes a bucket or deletes one, before its writer is answered.
 func (c *settingsCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,18 +72,23 @@ func (s *Store) settingsOf(ctx context.Context, bucket string) (*bucketSettings,
 	if found != nil {
 		return found, nil
 	}
-	rows, err := s.db.Read().QueryContext(ctx, "SELECT kind, value FROM artifact_bucket_settings WHERE bucket = ?", bucket)
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT v.kind, v.value FROM artifact_buckets b
+		LEFT JOIN artifact_bucket_settings v ON v.bucket = b.name WHERE b.name = ?`, bucket)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	b := &bucketSettings{text: map[string]string{}}
 	for rows.Next() {
-		var kind, value string
+		var kind, value sql.NullString
 		if err := rows.Scan(&kind, &value); err != nil {
 			return nil, err
 		}
-		if err := b.read(bucket, kind, value); err != nil {
+		b.exists = true
+		if !kind.Valid {
+			continue // a bucket with no settings
+		}
+		if err := b.read(bucket, kind.String, value.String); err != nil {
 			return nil, err
 		}
 	}
