@@ -51,7 +51,7 @@ func ContentDisposition(name string) string {
 	if plain == "" {
 		plain = "download"
 	}
-	if strings.ContainsFunc(plain, func(r rune) bool { return strings.ContainsRune(" \"(),/:;<=>?@[\\]{}'%*", r) }) {
+	if strings.ContainsFunc(plain, func(r rune) bool { return strings.ContainsRune(" \"(),/:;<=>?@[\\]{}", r) }) {
 		plain = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(plain) + `"`
 	}
 	header := "attachment; filename=" + plain

@@ -258,7 +258,7 @@ func TestContentType(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"b.txt": "attachment; filename=b.txt", "a b.txt": `attachment; filename="a b.txt"`, `q".txt`: `attachment; filename="q\".txt"`,
+		"b.txt": "attachment; filename=b.txt", "a b.txt": `attachment; filename="a b.txt"`, "dog%step%100.png": "attachment; filename=dog%step%100.png", "it's.txt": "attachment; filename=it's.txt", `q".txt`: `attachment; filename="q\".txt"`,
 		"日": "attachment; filename=download; filename*=UTF-8''%E6%97%A5", "a\r\nX: y": `attachment; filename="aX: y"`,
 	} {
 		if got := artifacts.ContentDisposition(name); got != want {

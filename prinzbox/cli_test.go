@@ -37,8 +37,10 @@ func TestReadyLine(t *testing.T) {
 		p.ready.TrackingURI + "/MLF-ElasticnetWineModel-2/ping":  200,
 		p.ready.TrackingURI + "/api/2.0/mlflow/experiments/list": 200,
 	} {
-		if a := call(t, "GET", url, ""); a.status != want {
-			t.Errorf("GET %s: %d, want %d: %.300s", url, a.status, want, a.body)
+		for _, method := range []string{"GET", "HEAD"} { // a container's health check may be wget --spider
+			if a := call(t, method, url, ""); a.status != want {
+				t.Errorf("%s %s: %d, want %d: %.300s", method, url, a.status, want, a.body)
+			}
 		}
 	}
 

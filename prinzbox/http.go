@@ -32,7 +32,7 @@ func (e *world) mainHandler() http.Handler {
 	if e.receiver != nil {
 		e.receiver.mount(r)
 	}
-	r.GET("/health", func(c *gin.Context) { c.String(http.StatusOK, "OK") })
+	r.Match([]string{http.MethodGet, http.MethodHead}, "/health", func(c *gin.Context) { c.String(http.StatusOK, "OK") })
 	r.GET("/metrics", gin.WrapF(e.serveMetrics))
 
 	proxy := e.guardProxy(artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig()))

@@ -104,7 +104,7 @@ func bind(r *http.Request, pathValue func(string) string, req any, maxBody int64
 	}
 	p := planOf(v.Type())
 	var notJSON error
-	if r.Method == http.MethodGet && (r.URL.RawQuery != "" || r.ContentLength == 0) {
+	if reads(r) && (r.URL.RawQuery != "" || r.ContentLength == 0) {
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
 			return registry.Invalidf("The query string is malformed: %v", err)
@@ -138,7 +138,7 @@ func bind(r *http.Request, pathValue func(string) string, req any, maxBody int64
 }
 
 func checkContentType(r *http.Request, fields int) error {
-	if r.Method == http.MethodGet || r.Method == http.MethodDelete {
+	if reads(r) || r.Method == http.MethodDelete {
 		return nil // whatever body there is, is read as JSON
 	}
 	header := r.Header.Get("Content-Type")

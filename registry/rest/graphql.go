@@ -89,7 +89,7 @@ type graphQLResponse struct {
 // serveGraphQL answers /graphql, with status 200 whatever is wrong with the query.
 func (a *API) serveGraphQL(c *gin.Context) {
 	var req graphQLRequest
-	if c.Request.Method == http.MethodGet && c.Request.URL.RawQuery != "" {
+	if reads(c.Request) && c.Request.URL.RawQuery != "" {
 		req.Query, req.OperationName = c.Query("query"), c.Query("operationName")
 	} else {
 		body, err := readBody(c.Request, a.cfg.MaxBody)

@@ -128,8 +128,9 @@ func (a *API) fail(c *gin.Context, err error) {
 	WriteError(c.Writer, err)
 }
 
-// Mount adds every route to a gin engine.
-func (a *API) Mount(r gin.IRouter) {
+// Mount adds every route to a gin engine. What answers GET answers HEAD too, as probes (wget --spider, curl -I) ask; net/http leaves the body out.
+func (a *API) Mount(engine gin.IRouter) {
+	r := withHead{engine}
 	for _, e := range a.served() {
 		op := a.guarded(e)
 		for _, prefix := range e.prefixes() {
@@ -144,16 +145,29 @@ func (a *API) Mount(r gin.IRouter) {
 			})
 		}
 	}
-	r.GET("/version", func(c *gin.Context) { c.String(http.StatusOK, a.cfg.Version) })
-	r.GET("/graphql", a.serveGraphQL)
-	r.POST("/graphql", a.serveGraphQL)
-	r.POST("/v1/traces", a.before(exportRule, a.exportTraces))
+	r.Handle(http.MethodGet, "/version", func(c *gin.Context) { c.String(http.StatusOK, a.cfg.Version) })
+	r.Handle(http.MethodGet, "/graphql", a.serveGraphQL)
+	r.Handle(http.MethodPost, "/graphql", a.serveGraphQL)
+	r.Handle(http.MethodPost, "/v1/traces", a.before(exportRule, a.exportTraces))
 	for _, version := range []string{"2.0", "3.0"} {
-		r.GET("/ajax-api/"+version+"/mlflow/get-trace-artifact", a.before(traceArtifact, a.getTraceArtifact))
+		r.Handle(http.MethodGet, "/ajax-api/"+version+"/mlflow/get-trace-artifact", a.before(traceArtifact, a.getTraceArtifact))
 	}
-	r.GET("/get-artifact", a.before(artifactOfRun(registry.ActionRead), a.getArtifact))
-	r.GET("/model-versions/get-artifact", a.before(readVersion, a.getVersionArtifact))
+	r.Handle(http.MethodGet, "/get-artifact", a.before(artifactOfRun(registry.ActionRead), a.getArtifact))
+	r.Handle(http.MethodGet, "/model-versions/get-artifact", a.before(readVersion, a.getVersionArtifact))
 }
+
+// withHead adds to each route of GET one of HEAD.
+type withHead struct{ r gin.IRouter }
+
+func (h withHead) Handle(method, path string, handler gin.HandlerFunc) {
+	h.r.Handle(method, path, handler)
+	if method == http.MethodGet {
+		h.r.Handle(http.MethodHead, path, handler)
+	}
+}
+
+// reads tells whether a request is a GET, or a HEAD, which asks the same.
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
 // ginPath writes {x} as gin's :p1, :p2 …: gin wants one name for a place in a path, MLflow has several.
 func ginPath(path string) string {

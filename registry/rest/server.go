@@ -69,7 +69,13 @@ func (a *API) serveFile(c *gin.Context, idName, id string, location func(context
 		a.fail(c, err)
 		return
 	}
-	a.cfg.Artifacts.Serve(c.Writer, c.Request, root, path)
+	a.download(c, root, path)
+}
+
+// download answers with a file below an artifact location. As MLflow says, a browser is to ask again each time: files may be replaced.
+func (a *API) download(c *gin.Context, location, path string) {
+	c.Header("Cache-Control", "no-cache")
+	a.cfg.Artifacts.Serve(c.Writer, c.Request, location, path)
 }
 
 // NotFound answers a path that no route has.

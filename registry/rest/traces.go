@@ -295,7 +295,7 @@ func (a *API) getTraceArtifact(c *gin.Context) {
 	wanted := path.Join(dir, path.Base(name))
 	for _, f := range files {
 		if f.Path == wanted && !f.IsDir {
-			a.cfg.Artifacts.Serve(c.Writer, c.Request, location, wanted)
+			a.download(c, location, wanted)
 			return
 		}
 	}

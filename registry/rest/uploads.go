@@ -90,7 +90,7 @@ func (a *API) getLoggedModelFile(c *gin.Context, _ bool) {
 		a.fail(c, err)
 		return
 	}
-	a.cfg.Artifacts.Serve(c.Writer, c.Request, m.Info.ArtifactURI, path)
+	a.download(c, m.Info.ArtifactURI, path)
 }
 
 // ErrNoPresign is what a [Presigner] answers for a location that no URL leads to.
