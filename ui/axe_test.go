@@ -130,7 +130,7 @@ func TestAxe(t *testing.T) {
 	h, experiment, _ := wine(t)
 	fill(h, 30)
 	h.model.Server.Score(t.Context(), "MLF-ElasticnetWineModel-1", "1", []byte(`{}`), "application/json") // an error to show
-	h.do(h.store.SetAlias(t.Context(), "MLF-ElasticnetWineModel-1", "champion", "2")) // a history to show
+	h.do(h.store.SetAlias(t.Context(), "MLF-ElasticnetWineModel-1", "champion", "2"))                     // a history to show
 	b := openBrowser(t)
 	paths := allPages(h)
 	if len(paths) < 15 {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/prinzbox/prinzbox/clients/chromium"
 	"github.com/prinzbox/prinzbox/registry"
 )
 
@@ -36,33 +35,7 @@ type browser struct {
 // openBrowser starts a Chromium found on PATH. Without one the test is skipped, but never in CI.
 func openBrowser(t testing.TB) *browser {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		const how = "no Chromium on PATH; get it with: apt-get install chromium"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(how)
-		}
-		t.Skip(how)
-	}
-	profile, err := os.MkdirTemp("", "prinzbox-chromium-") //nolint:usetesting // the browser may write a moment longer, and a TempDir that cannot be removed fails the test
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // the browser may still be writing its last bytes
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.WSURLReadTimeout(2*time.Minute))
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, stopTab := chromedp.NewContext(ctx)
-	t.Cleanup(stopTab)
+	ctx := chromium.Open(t)
 	b := &browser{t: t, ctx: ctx}
 	if err := chromedp.Listen(ctx, b.note); err != nil {
 		t.Fatal(err)
@@ -99,13 +72,12 @@ func (b *browser) note(event any) {
 	}
 }
 
+// page is the tab, for the test that runs now.
+func (b *browser) page() *chromium.Page { return &chromium.Page{TB: b.t, Ctx: b.ctx} }
+
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
-	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		b.t.Fatal(err)
-	}
+	b.page().Do(actions...)
 }
 
 // noErrors fails on what the console said since the last call.
@@ -122,24 +94,13 @@ func (b *browser) noErrors(where string) {
 // text is an expression of the page as a string.
 func (b *browser) text(js string) string {
 	b.t.Helper()
-	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+js+")"))
-	if err != nil {
-		b.t.Fatalf("%s: %v", js, err)
-	}
-	return out
+	return b.page().Text(js)
 }
 
-// until waits for an expression to hold. It asks from outside, since the page's policy forbids to build functions of text.
+// until waits for an expression to hold.
 func (b *browser) until(js string) {
 	b.t.Helper()
-	var err error
-	for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
-		var ok bool
-		if ok, err = chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+js+")")); err == nil && ok {
-			return
-		}
-	}
-	b.t.Fatalf("%s does not become true (%v)", js, err)
+	b.page().Until(js)
 }
 
 // keys types on whatever has the focus.
