@@ -103,6 +103,7 @@ type settings struct {
 	logLevel   string
 	readyFile  string
 	tls        string
+	namespaces string
 	s3Keys     []string
 }
 
@@ -162,6 +163,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&c.PythonInstall, "python-install", false, "make environments from models' requirements.txt where that Python has no mlflow; needs a network")
 	f.StringVar(&c.CurrentAlias, "current-alias", "", "the `alias` that, where a model has it, answers requests that name no version; default is the version that changed last")
 	f.StringSliceVar(&c.UpstreamHosts, "allow-upstream-hosts", nil, "`hosts` beside this machine, as HOST:PORT, of scoring servers that versions' prinzbox.upstream tags may name")
+	f.StringVar(&s.namespaces, "namespaces", "", "whether requests may choose namespaces, independent environments in this process: on or off; default is on for loopback addresses only")
+	f.IntVar(&c.MaxNamespaces, "max-namespaces", d.MaxNamespaces, "how many namespaces there may be")
 	f.StringVar(&s.durability, "durability", "", "what a write survives: normal (kill -9), full (power cut too), off; default normal, or off with --ephemeral")
 	f.StringVar(&s.readyFile, "ready-file", "", "write the ready line into this `file` too, once everything answers")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -207,6 +210,17 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 	case "", sqldb.DurabilityNormal, sqldb.DurabilityFull, sqldb.DurabilityOff:
 	default:
 		return c, usageError{fmt.Errorf("--durability %s: use normal, full or off", s.durability)}
+	}
+	switch s.namespaces {
+	case "":
+	case "on", "off":
+		on := s.namespaces == "on"
+		c.Namespaces = &on
+	default:
+		return c, usageError{fmt.Errorf("--namespaces %s: use on or off", s.namespaces)}
+	}
+	if c.MaxNamespaces < 1 {
+		return c, usageError{fmt.Errorf("--max-namespaces %d: use a number from 1 on", c.MaxNamespaces)}
 	}
 	switch s.tls {
 	case "", "self-signed":

@@ -258,6 +258,13 @@ func tidy(root, dir string) error {
 			errs = append(errs, os.RemoveAll(other))
 		}
 	}
+	exports, err := filepath.Glob(filepath.Join(root, "export-*"))
+	if err != nil {
+		errs = append(errs, err)
+	}
+	for _, export := range exports {
+		errs = append(errs, os.RemoveAll(export))
+	}
 	return errors.Join(append(errs, tidySnapshots(root))...)
 }
 

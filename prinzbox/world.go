@@ -118,7 +118,7 @@ func (e *Env) openWorld(ctx context.Context, s *space, dir string, o opening) (_
 			_ = w.close(ctx) // the first error is the one that counts
 		}
 	}()
-	if err = w.openStores(ctx); err != nil {
+	if err = w.openStores(ctx, o); err != nil {
 		return nil, explain(e.dir.path, err)
 	}
 	if err = w.openAuth(ctx, o.fresh); err != nil {
@@ -167,7 +167,7 @@ func (e *world) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (e *world) openStores(ctx context.Context) (err error) {
+func (e *world) openStores(ctx context.Context, o opening) (err error) {
 	c := e.cfg
 	if e.db, err = openDB(ctx, e.dir, c.Durability); err != nil {
 		return err
@@ -181,8 +181,10 @@ func (e *world) openStores(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = e.makeBuckets(ctx); err != nil {
-		return err
+	if !o.fresh { // they are there
+		if err = e.makeBuckets(ctx); err != nil {
+			return err
+		}
 	}
 	var local func(*url.URL) http.Handler
 	if c.receives() {

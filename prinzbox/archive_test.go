@@ -1,0 +1,178 @@
+package prinzbox_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/prinzbox/prinzbox/prinzbox"
+)
+
+func TestExportAndImport(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t)
+	createModel(t, env.TrackingURI(), "mine")
+	putArtifact(t, env.TrackingURI(), "x.bin", "1")
+	putArtifact(t, env.TrackingURI(), "y.bin", "2")
+	var file bytes.Buffer
+	if err := env.Export(t.Context(), &file); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes", file.Len())
+	want := models(t, env.TrackingURI())
+	other := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
+	ns := env.ForTest(t)
+	for _, e := range []interface {
+		Import(r io.Reader) error
+		TrackingURI() string
+	}{importer{t, env}, importer{t, other}, importer{t, ns}} {
+		createModel(t, e.TrackingURI(), "gone")
+		putArtifact(t, e.TrackingURI(), "x.bin", "3")
+		if err := e.Import(bytes.NewReader(file.Bytes())); err != nil {
+			t.Fatal(err)
+		}
+		if got := models(t, e.TrackingURI()); got != want {
+			t.Errorf("models %s, want %s", got, want)
+		}
+		if a, b := artifact(t, e.TrackingURI(), "x.bin"), artifact(t, e.TrackingURI(), "y.bin"); a != "1" || b != "2" {
+			t.Errorf("artifacts %q %q", a, b)
+		}
+		if a := call(t, "POST", e.TrackingURI()+"/MLF-FraudDetection-3/invocations", fraudBody("F", "800.0")); a.body != "[1]" {
+			t.Errorf("scoring: %d %s", a.status, a.body)
+		}
+	}
+}
+
+type importer struct {
+	t   *testing.T
+	env interface {
+		TrackingURI() string
+	}
+}
+
+func (i importer) TrackingURI() string { return i.env.TrackingURI() }
+
+func (i importer) Import(r io.Reader) error {
+	switch e := i.env.(type) {
+	case *prinzbox.Env:
+		return e.Import(i.t.Context(), r)
+	case *prinzbox.Namespace:
+		return e.Import(i.t.Context(), r)
+	}
+	panic("no environment")
+}
+
+// entry is a file of an archive that a test makes or changes.
+type entry struct{ name, text string }
+
+func archive(t testing.TB, entries ...entry) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, e := range entries {
+		if err := w.WriteHeader(&tar.Header{Name: e.name, Size: int64(len(e.text)), Mode: 0o600, Typeflag: tar.TypeReg}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, e.text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func unpack(t testing.TB, file []byte) (entries []entry) {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := tar.NewReader(z)
+	for {
+		h, err := r.Next()
+		if err == io.EOF {
+			return entries
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, entry{h.Name, string(text)})
+	}
+}
+
+// What is no export, or a damaged one, is told and changes nothing.
+func TestImportOfBadFiles(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t)
+	var file bytes.Buffer
+	if err := env.Export(t.Context(), &file); err != nil {
+		t.Fatal(err)
+	}
+	good := unpack(t, file.Bytes())
+	if len(good) != 3 || good[0].name != "prinzbox.json" || good[1].name != "prinzbox.db" || !strings.HasPrefix(good[2].name, "blobs/blobs/") {
+		t.Fatalf("an export has %d files", len(good))
+	}
+	damaged := []byte(good[1].text)
+	copy(damaged[8192:], bytes.Repeat([]byte{0xff}, 8192))
+	createModel(t, env.TrackingURI(), "mine")
+	want := models(t, env.TrackingURI())
+	for name, c := range map[string]struct {
+		file []byte
+		want string
+	}{
+		"nothing":        {nil, "no export"},
+		"text":           {[]byte("hello"), "no export"},
+		"gzip of text":   {[]byte{0x1f, 0x8b, 1, 2, 3}, "gzip"},
+		"cut short":      {file.Bytes()[:file.Len()/2], "cut short"},
+		"cut in a file":  {archive(t, good...)[:100_000], "prinzbox.db"},
+		"another tar":    {archive(t, entry{"README", "hello"}), "does not begin with prinzbox.json"},
+		"no database":    {archive(t, good[0], good[2]), "no prinzbox.db"},
+		"a climber":      {archive(t, good[0], good[1], entry{"blobs/blobs/../../../evil", "x"}), "evil"},
+		"twice":          {archive(t, good[0], good[1], good[1]), "prinzbox.db"},
+		"a later format": {archive(t, entry{"prinzbox.json", `{"format": 99, "program": "9.9"}`}, good[1], good[2]), "9.9"},
+		"bad JSON":       {archive(t, entry{"prinzbox.json", `{`}, good[1], good[2]), "prinzbox.json"},
+		"no SQLite":      {archive(t, good[0], entry{"prinzbox.db", strings.Repeat("no database ", 1000)}, good[2]), "database"},
+		"damaged SQLite": {archive(t, good[0], entry{"prinzbox.db", string(damaged)}, good[2]), "damaged"},
+		"a missing file": {archive(t, good[0], good[1]), "not in the archive"},
+		"a short file":   {archive(t, good[0], good[1], entry{good[2].name, "short"}), "another size"},
+	} {
+		var bad *prinzbox.ImportError
+		if err := env.Import(t.Context(), bytes.NewReader(c.file)); !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	if got := models(t, env.TrackingURI()); got != want {
+		t.Errorf("models %s, want %s", got, want)
+	}
+	if err := env.Import(t.Context(), bytes.NewReader(archive(t, good...))); err != nil {
+		t.Errorf("an export that somebody has unzipped: %v", err)
+	}
+}
+
+func FuzzImport(f *testing.F) {
+	env := prinzbox.Start(f, func(c *prinzbox.Config) { c.Seed = false })
+	var file bytes.Buffer
+	if err := env.Export(f.Context(), &file); err != nil {
+		f.Fatal(err)
+	}
+	good := unpack(f, file.Bytes())
+	f.Add(archive(f, entry{"prinzbox.json", `{"format": 1}`}, entry{"prinzbox.db", "x"}))
+	f.Add(archive(f, good[0], entry{"blobs/blobs/ab/ab", "x"}))
+	f.Add([]byte{0x1f, 0x8b})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var bad *prinzbox.ImportError
+		if err := env.Import(t.Context(), bytes.NewReader(data)); err != nil && !errors.As(err, &bad) {
+			t.Errorf("%T %v", err, err)
+		}
+	})
+}
