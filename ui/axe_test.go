@@ -127,8 +127,10 @@ func TestAxe(t *testing.T) {
 		t.Skip("-short: a browser takes a minute")
 	}
 	source := axeSource(t)
-	h, experiment, _ := wine(t)
+	h, experiment, runID := wine(t)
 	fill(h, 30)
+	genai(h)
+	stock(h).shelve(experiment, runID)
 	h.model.Server.Score(t.Context(), "MLF-ElasticnetWineModel-1", "1", []byte(`{}`), "application/json") // an error to show
 	h.do(h.store.SetAlias(t.Context(), "MLF-ElasticnetWineModel-1", "champion", "2"))                     // a history to show
 	b := openBrowser(t)

@@ -115,7 +115,7 @@ func BenchmarkBucket(b *testing.B) {
 		return err
 	})
 	run := found.Items[runs/2].Info.RunID
-	serveEach(b, s.server.Config.Handler, map[string]string{
+	serveEach(b, s.pages.Load(), map[string]string{
 		"runs": "/s3/mlflow?prefix=0/", "runs-later": "/s3/mlflow?prefix=0/&after=0/" + run + "/", "files": "/s3/mlflow?prefix=0/" + run + "/artifacts/plots/",
 		"object": "/s3/mlflow/object?key=0/" + run + "/artifacts/plots/07.png", "confirm": "/s3/mlflow/delete?prefix=0/",
 	})

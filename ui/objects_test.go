@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"mime/multipart"
 	"net/http"
-	"net/http/httptest"
 	"net/textproto"
 	"net/url"
 	"path/filepath"
@@ -33,12 +32,19 @@ type storehouse struct {
 
 func newStorehouse(t testing.TB) *storehouse {
 	t.Helper()
-	s := &storehouse{house: newHouse(t)}
+	return stock(newHouse(t))
+}
+
+// stock puts an S3 store with the bucket mlflow behind the pages of a house.
+func stock(h *house) *storehouse {
+	t := h.t
+	t.Helper()
+	s := &storehouse{house: h}
 	s.refuse.Store(-1)
 	ctx := context.Background()
 	db := must[*sqldb.DB](t)(sqldb.Open(ctx, filepath.Join(t.TempDir(), "objects.db"), sqldb.DurabilityOff))
 	s.do(db.Migrate(ctx, "artifacts", artifacts.Migrations()))
-	s.objects = must[*artifacts.Store](t)(artifacts.Open(ctx, artifacts.Config{DB: db, Dir: t.TempDir()}))
+	s.objects = must[*artifacts.Store](t)(artifacts.Open(ctx, artifacts.Config{DB: db, Dir: t.TempDir(), Clock: func() time.Time { return now.Add(-time.Hour) }}))
 	t.Cleanup(func() {
 		if err := s.objects.Close(); err != nil {
 			t.Error(err)
@@ -48,8 +54,9 @@ func newStorehouse(t testing.TB) *storehouse {
 		}
 	})
 	s.do(s.objects.CreateBucket(ctx, "mlflow", false))
-	gui := ui.New(ui.Config{
-		Store: s.store, Artifacts: s.files, Environment: s.environment, Clock: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	s.pages.Store(ui.New(ui.Config{
+		Store: s.store, Scoring: s.model, Artifacts: s.files, Environment: s.environment, Clock: func() time.Time { return now },
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Objects: &ui.Objects{
 			Store: s.objects, Allow: func(_ context.Context, do artifacts.S3Action, _, _ string) bool { return int64(do) != s.refuse.Load() },
 			Presign: func(_ *http.Request, bucket, key, version string, life time.Duration) (string, error) {
@@ -65,14 +72,7 @@ func newStorehouse(t testing.TB) *storehouse {
 				})
 			},
 		},
-	})
-	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a := s.access.Load(); a != nil {
-			r = r.WithContext(registry.WithAccess(r.Context(), a))
-		}
-		gui.ServeHTTP(w, r)
 	}))
-	t.Cleanup(s.server.Close)
 	return s
 }
 
@@ -366,3 +366,21 @@ func TestOwnersOfKeys(t *testing.T) {
 }
 
 var regexpHref = regexp.MustCompile(`href="([^"]+)"`)
+
+// shelve stores what a person would look at: files of a run, all kinds of previews, versions, metadata.
+func (s *storehouse) shelve(experiment, run string) {
+	s.t.Helper()
+	at := experiment + "/" + run + "/artifacts/"
+	s.put("mlflow", at+"model/MLmodel", "flavors:\n  python_function:\n    python_version: 3.11.9\n")
+	s.put("mlflow", at+"plots/residuals.png", "\x89PNG\r\n\x1a\n")
+	for i := range 130 {
+		s.put("mlflow", fmt.Sprintf("batch/part-%03d.csv", i), "question,answer\nHow is wine aged?,In oak.\n")
+	}
+	s.do(s.objects.CreateBucket(context.Background(), "keeps-versions", false))
+	s.do(s.objects.SetBucketVersioning(context.Background(), "keeps-versions", artifacts.VersioningEnabled))
+	s.put("keeps-versions", "notes.md", "# First\n")
+	must[artifacts.ObjectInfo](s.t)(s.objects.Put(context.Background(), "keeps-versions", "notes.md", strings.NewReader("# Second\n\nWith *more* to say.\n"), artifacts.PutOptions{
+		Expect: artifacts.Expect{Size: -1, Checksum: "crc32c"}, Headers: map[string]string{"Content-Type": "text/markdown"},
+		Metadata: map[string]string{"made-by": "ada"}, Tags: []artifacts.Tag{{Key: "colour", Value: "red"}},
+	}))
+}
