@@ -21,7 +21,7 @@ const (
 )
 
 // Namespace is an environment of its own within the process of another one: made at first use in the state that a fresh environment has, asked
-// for by the same addresses (docs/namespaces.md says how), and unknown to all others. A Namespace keeps it in memory until Close.
+// for by the same addresses (docs/isolation.md says how), and unknown to all others. A Namespace keeps it in memory until Close.
 type Namespace struct {
 	*space
 	release sync.Once
