@@ -114,6 +114,10 @@ type Config struct {
 	// Random gives numbers in [0, 1) for splits of requests between versions; nil means chance. It is called by many goroutines.
 	Random func() float64
 
+	// Calls bounds the request log. ControlToken is asked for by the control API; without one the API is on where the server listens on loopback only.
+	Calls        CallLog
+	ControlToken string
+
 	// Log gets the server's log; nil means none.
 	Log *slog.Logger
 	// Progress is told what start-up does, in a few words.

@@ -44,8 +44,8 @@ type Env struct {
 	// madeUp says that this start made the admin's password.
 	madeUp bool
 
-	// stopped is closed when the listeners are.
-	stopped chan struct{}
+	// closing is closed when Close begins, stopped when the listeners are closed.
+	closing, stopped chan struct{}
 
 	*space // the environment's own
 
@@ -59,7 +59,7 @@ type Env struct {
 // Open starts an environment and returns when everything answers and the seed is done. The caller closes it. Errors are one line that says
 // what to do.
 func Open(ctx context.Context, c Config) (env *Env, err error) {
-	e := &Env{cfg: c.withDefaults(), started: time.Now(), ownImages: c.imagesAreOwn(), stopped: make(chan struct{})}
+	e := &Env{cfg: c.withDefaults(), started: time.Now(), ownImages: c.imagesAreOwn(), closing: make(chan struct{}), stopped: make(chan struct{})}
 	e.space = &space{env: e}
 	if err = e.cfg.Auth.check(); err != nil {
 		return nil, err
@@ -202,6 +202,7 @@ func (e *Env) serve() {
 // Close lets the requests under way end (for at most ten seconds), stops everything and removes what was temporary.
 func (e *Env) Close() error {
 	e.closeOnce.Do(func() {
+		close(e.closing)
 		ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 		defer cancel()
 		var errs []error

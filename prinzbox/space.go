@@ -36,8 +36,9 @@ type space struct {
 	// mu is held by whoever replaces, wakes or ends the world, or changes the snapshots.
 	mu sync.Mutex
 	// used is when a request came last, in milliseconds since 1970; who pins a space keeps it awake.
-	used atomic.Int64
-	pins atomic.Int64
+	used  atomic.Int64
+	pins  atomic.Int64
+	tools instruments
 	// retiring are the worlds that wait for their last request.
 	retiring sync.WaitGroup
 }
@@ -285,7 +286,7 @@ func (s *space) end(ctx context.Context) error {
 	return err
 }
 
-// Reset replaces everything by a fresh state. Requests under way still see the old one, later ones the new one. What [Env.Store] and the like
+// Reset replaces everything by a fresh state, forgets the request log and the fault rules, and puts clock and ids back. Requests under way still see the old one, later ones the new one. What [Env.Store] and the like
 // have given before is of the old one, and closed.
 //
 // Files that are not in the environment's own store (--artifacts-destination, --s3-endpoint) stay as they are.
@@ -300,6 +301,7 @@ func (s *space) Reset(ctx context.Context, to State) error {
 	if err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
+	s.instruments().reset()
 	err = s.replace(ctx, func(dir string) (opening, error) { return opening{fresh: true, seeded: m.seeded}, m.lay(dir) })
 	if err != nil {
 		return fmt.Errorf("reset: %w", err)

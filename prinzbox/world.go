@@ -113,6 +113,7 @@ func (e *Env) openWorld(ctx context.Context, s *space, dir string, o opening) (_
 	// What is opened serves all who come, not only who came first.
 	ctx = context.WithoutCancel(ctx)
 	w := &world{env: e, space: s, cfg: e.cfg, dir: dir, requests: lease{free: make(chan struct{})}}
+	w.cfg.Clock, w.cfg.NewID = s.Clock().Now, s.IDs().New
 	defer func() {
 		if err != nil {
 			_ = w.close(ctx) // the first error is the one that counts
@@ -176,7 +177,7 @@ func (e *world) openStores(ctx context.Context, o opening) (err error) {
 		return err
 	}
 	e.blobs, err = artifacts.Open(ctx, artifacts.Config{
-		DB: e.db, Dir: blobsIn(e.dir), Clock: c.Clock, NewID: c.NewID, Log: c.Log, Sync: c.Durability == sqldb.DurabilityFull,
+		DB: e.db, Dir: blobsIn(e.dir), Clock: c.Clock, NewID: c.NewID, Log: c.Log, Sync: c.Durability == sqldb.DurabilityFull, Clean: o.fresh,
 	})
 	if err != nil {
 		return err
@@ -289,20 +290,9 @@ func (e *world) seed(ctx context.Context) error {
 }
 
 func (e *world) s3Handler() http.Handler {
-	hosts := []string{"localhost", e.cfg.Host}
-	if u, err := url.Parse(e.cfg.S3PublicURL); err == nil && u.Hostname() != "" {
-		hosts = append(hosts, u.Hostname())
-	}
-	if e.space.name != "" { // before the others: BUCKET.NAME.ns.localhost is below localhost, too
-		below := make([]string, 0, 2*len(hosts))
-		for _, host := range hosts {
-			below = append(below, e.space.name+namespaceLabel+host)
-		}
-		hosts = append(below, hosts...)
-	}
 	return artifacts.NewS3(e.blobs, artifacts.S3Config{
 		Keys: e.s3Secret, Allow: e.s3Allow, Origins: e.s3Origin,
-		Region: e.cfg.Region, Hosts: hosts, Log: e.cfg.Log,
+		Region: e.cfg.Region, Hosts: e.cfg.bucketHosts(e.space.name), Log: e.cfg.Log,
 	})
 }
 

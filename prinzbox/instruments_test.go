@@ -1,0 +1,188 @@
+package prinzbox_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prinzbox/prinzbox/prinzbox"
+	"github.com/prinzbox/prinzbox/prinzbox/calls"
+	"github.com/prinzbox/prinzbox/prinzbox/faults"
+)
+
+// raw sends a request and gives the status, 0 where the connection broke, and the body as far as it came.
+func raw(t testing.TB, method, url, contentType, body string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, string(text)
+	}
+	return resp.StatusCode, string(text)
+}
+
+func createRun(t testing.TB, uri string) string {
+	t.Helper()
+	status, body := raw(t, "POST", uri+"/api/2.0/mlflow/runs/create", "application/json", `{"experiment_id": "0", "run_name": "one"}`)
+	if status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	_, after, _ := strings.Cut(body, `"run_id"`)
+	_, after, _ = strings.Cut(after, `"`)
+	id, _, _ := strings.Cut(after, `"`)
+	return id
+}
+
+func TestAnEnvironmentKeepsItsCalls(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t)
+	run := createRun(t, env.TrackingURI())
+	if n := env.Calls().Count(calls.Query{Operation: "runs/create", Contains: run}); n != 1 {
+		t.Errorf("run %s was created %d times", run, n)
+	}
+	raw(t, "GET", env.StaticURL()+"/static/int", "", "")
+	raw(t, "GET", env.S3Endpoint()+"/mlflow/some/key", "", "")
+	status, body := raw(t, "POST", env.TrackingURI()+"/model/fraud_detection_sample/invocations", "application/json", `{"dataframe_records": [{}]}`)
+	for _, q := range []calls.Query{
+		{Kinds: []calls.Kind{calls.Static}, Path: "/static/int", MinStatus: 200, MaxStatus: 200},
+		{Operation: "GetObject", Bucket: "mlflow", Key: "some/*", MinStatus: 403, MaxStatus: 403},
+		{Kinds: []calls.Kind{calls.Scoring}, Operation: "invocations", Model: "fraud_*", MinStatus: status, MaxStatus: status},
+	} {
+		if n := env.Calls().Count(q); n != 1 {
+			t.Errorf("%+v: %d (%s)", q, n, body)
+		}
+	}
+	for _, c := range env.Calls().Find(calls.Query{}).Calls {
+		if bytes.Contains(c.ResponseBody, []byte(prinzbox.DefaultSecretKey)) {
+			t.Errorf("%s %s holds the secret key", c.Method, c.Path)
+		}
+	}
+
+	ns, err := env.Namespace(t.Context(), "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	before := env.Calls().Stats().Total
+	createRun(t, ns.TrackingURI())
+	if n := ns.Calls().Count(calls.Query{Operation: "runs/create"}); n != 1 || env.Calls().Stats().Total != before {
+		t.Errorf("the namespace has %d calls, the environment %d more", n, env.Calls().Stats().Total-before)
+	}
+	if err := env.Reset(t.Context(), prinzbox.Seeded); err != nil {
+		t.Fatal(err)
+	}
+	if n := env.Calls().Count(calls.Query{}); n != 0 {
+		t.Errorf("%d calls are there after a reset", n)
+	}
+}
+
+func TestFaultsOfAnEnvironment(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
+	cut, nothing := int64(5), int64(0)
+	api, s3 := env.TrackingURI()+"/api/2.0/mlflow/experiments/get?experiment_id=0", env.S3Endpoint()+"/mlflow/k"
+	for _, c := range []struct {
+		name      string
+		rule      faults.Rule
+		url       string
+		status    int
+		contains  string
+		header    string
+		atLeastMS int
+	}{
+		{"MLflow error", faults.Rule{Error: &faults.Error{Code: "TEMPORARILY_UNAVAILABLE", Message: "gone fishing"}}, api, 503, `"gone fishing"`, "", 0},
+		{"MLflow status", faults.Rule{Error: &faults.Error{Status: 404}}, api, 404, `"RESOURCE_DOES_NOT_EXIST"`, "", 0},
+		{"S3 error", faults.Rule{Match: faults.Match{Kind: calls.S3}, Error: &faults.Error{Status: 503, RetryAfterS: 3}}, s3, 503, "<Code>SlowDown</Code>", "3", 0},
+		{"scoring error", faults.Rule{Match: faults.Match{Model: "wine"}, Error: &faults.Error{}}, env.TrackingURI() + "/wine/invocations", 500, `"INTERNAL_ERROR"`, "", 0},
+		{"static error", faults.Rule{Error: &faults.Error{Status: 500, Message: "no"}}, env.StaticURL() + "/static/int", 500, "no", "", 0},
+		{"another operation", faults.Rule{Match: faults.Match{Operation: "runs/*"}, Error: &faults.Error{}}, api, 200, `"experiment"`, "", 0},
+		{"connection reset", faults.Rule{Reset: true}, api, 0, "", "", 0},
+		{"S3 reset", faults.Rule{Reset: true}, s3, 0, "", "", 0},
+		{"latency", faults.Rule{Latency: &faults.Latency{MS: 60}}, api, 200, `"experiment"`, "", 60},
+		{"truncated", faults.Rule{Body: &faults.Body{TruncateAfter: &cut}}, api, 0, `{"exp`, "", 0},
+		{"truncated at once", faults.Rule{Body: &faults.Body{TruncateAfter: &nothing}}, api, 0, "", "", 0},
+		{"slow", faults.Rule{Body: &faults.Body{BytesPerSecond: 2000}}, api, 200, `"experiment"`, "", 60},
+		{"rate", faults.Rule{RateLimit: &faults.RateLimit{Calls: 0, PerMS: 5000}}, api, 429, `"REQUEST_LIMIT_EXCEEDED"`, "5", 0},
+		{"S3 rate", faults.Rule{RateLimit: &faults.RateLimit{Calls: 0, PerMS: 1000}}, s3, 503, "SlowDown", "1", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			env.Faults().Clear()
+			c.rule.ID = "it"
+			if _, err := env.Faults().Add(c.rule); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			status, body := raw(t, "GET", c.url, "", "")
+			if status != c.status || status != 0 && !strings.Contains(body, c.contains) {
+				t.Errorf("%d %s", status, body)
+			}
+			if took := time.Since(start); took < time.Duration(c.atLeastMS)*time.Millisecond {
+				t.Errorf("it took %v", took)
+			}
+			fired := int64(1)
+			if c.name == "another operation" {
+				fired = 0
+			}
+			if got := env.Faults().Rules()[0]; got.Fired != fired {
+				t.Errorf("it fired %d times", got.Fired)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if n, err := env.Calls().Wait(ctx, int(fired), calls.Query{Faulty: true}); n < int(fired) {
+				t.Errorf("%d calls were noted as changed: %v", n, err)
+			}
+			env.Calls().Clear()
+		})
+	}
+	env.Faults().Clear()
+	if status, _ := raw(t, "GET", api, "", ""); status != 200 {
+		t.Errorf("without rules: %d", status)
+	}
+}
+
+func TestClockAndIDsOfAnEnvironment(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
+	at := time.UnixMilli(1_600_000_000_000)
+	if err := env.Clock().Freeze(at); err != nil {
+		t.Fatal(err)
+	}
+	env.IDs().Seed(7)
+	first := createRun(t, env.TrackingURI())
+	run, err := env.Store().Run(t.Context(), first)
+	if err != nil || run.Info.StartTime != 0 && run.Info.StartTime != at.UnixMilli() {
+		t.Errorf("%+v %v", run.Info, err)
+	}
+	status, body := raw(t, "POST", env.TrackingURI()+"/api/2.0/mlflow/registered-models/create", "application/json", `{"name": "m"}`)
+	if status != 200 || !strings.Contains(body, "1600000000000") {
+		t.Errorf("a model made at a frozen time: %d %s", status, body)
+	}
+	if err := env.Reset(t.Context(), prinzbox.Empty); err != nil {
+		t.Fatal(err)
+	}
+	if s := env.Clock().State(); s.Mode != "real" {
+		t.Errorf("after a reset the clock is %+v", s)
+	}
+	if second := createRun(t, env.TrackingURI()); second == first {
+		t.Error("after a reset ids are still seeded")
+	}
+	env.IDs().Seed(7)
+	if again := createRun(t, env.TrackingURI()); again != first {
+		t.Errorf("the first id of seed 7 is %s, then %s", first, again)
+	}
+}
