@@ -267,34 +267,36 @@ type garbage struct {
 // after the commit.
 func release(ctx context.Context, tx Querier, id int64) (g garbage, err error) {
 	g.content = id
-	var refs int64
+	// Mostly it was the last reference, to a content that is not joined of others: one statement does.
 	var file sql.NullString
-	var joined bool
-	err = tx.QueryRowContext(ctx, "SELECT refs, file, file IS NULL AND data IS NULL FROM artifact_contents WHERE id = ?", id).Scan(&refs, &file, &joined)
-	if err != nil {
+	err = tx.QueryRowContext(ctx, "DELETE FROM artifact_contents WHERE id = ? AND refs = 1 AND (file IS NOT NULL OR data IS NOT NULL) RETURNING file", id).Scan(&file)
+	if err == nil && file.Valid {
+		g.files = []string{file.String}
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return g, err
+	}
+	var refs int64
+	if err := tx.QueryRowContext(ctx, "SELECT refs FROM artifact_contents WHERE id = ?", id).Scan(&refs); err != nil {
 		return g, fmt.Errorf("release content %d: %w", id, err)
 	}
 	if refs > 1 {
 		_, err = tx.ExecContext(ctx, "UPDATE artifact_contents SET refs = refs - 1 WHERE id = ?", id)
 		return g, err
 	}
-	if joined {
-		segments, err := segmentIDs(ctx, tx, id)
+	joined, err := segmentIDs(ctx, tx, id)
+	if err != nil {
+		return g, err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM artifact_segments WHERE joined = ?", id); err != nil {
+		return g, err
+	}
+	for _, segment := range joined {
+		sub, err := release(ctx, tx, segment)
 		if err != nil {
 			return g, err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM artifact_segments WHERE joined = ?", id); err != nil {
-			return g, err
-		}
-		for _, segment := range segments {
-			sub, err := release(ctx, tx, segment)
-			if err != nil {
-				return g, err
-			}
-			g.files = append(g.files, sub.files...)
-		}
-	} else if file.Valid {
-		g.files = []string{file.String}
+		g.files = append(g.files, sub.files...)
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM artifact_contents WHERE id = ?", id)
 	return g, err
