@@ -59,6 +59,8 @@ type Config struct {
 	// Sync makes every write wait for the disk, so that it survives a power cut. Without it, a write survives the
 	// death of the process.
 	Sync bool
+	// Clean says that no earlier run can have left anything behind: then nobody looks for it.
+	Clean bool
 	// MinPartSize is the smallest part of a multipart upload but the last, in bytes. It defaults to S3's 5 MiB.
 	MinPartSize int64
 }
@@ -122,6 +124,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
+	if c.Clean {
+		return s, nil
+	}
 	s.background.Go(func() {
 		if err := s.sweep(run); err != nil && run.Err() == nil {
 			s.log.Warn("artifacts: removing leftovers of an earlier run failed", "error", err)
