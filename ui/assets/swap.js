@@ -29,8 +29,9 @@
       for (const { name: key, value } of next.attributes) old.setAttribute(key, value);
       $$(".scroll", old).forEach((e, i) => { if (places[i]) [e.scrollLeft, e.scrollTop] = places[i]; });
       if (focus) {
-        const again = focus.id ? document.getElementById(focus.id) : focus.name && $$("[name]", old).find((e) => e.name === focus.name && e.value === focus.value);
-        again?.focus({ preventScroll: true });
+        const again = focus.id ? document.getElementById(focus.id) : focus.name ? $$("[name]", old).find((e) => e.name === focus.name && e.value === focus.value) : null;
+        if (!again) old.tabIndex = -1; // what had the focus is gone: the keyboard goes on from here
+        (again || old).focus({ preventScroll: true });
       }
       old.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
     }
