@@ -134,12 +134,12 @@ func (s *Store) modelOrPrompt(ctx context.Context, tx querier, mid int64, model,
 	if s.cfg.Deliver == nil {
 		return notice{}, nil
 	}
-	var marked int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM registered_model_tags WHERE mid = ? AND key = '"+TagIsPrompt+"' AND lower(value) = 'true'", mid).Scan(&marked); err != nil {
+	marked, err := markedPrompt(ctx, tx, mid)
+	if err != nil {
 		return notice{}, err
 	}
 	entity := model
-	if marked > 0 {
+	if marked {
 		entity = prompt
 	}
 	if entity == "" {

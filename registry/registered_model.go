@@ -325,6 +325,12 @@ func (s *Store) writeRegisteredModel(ctx context.Context, name string, fn func(t
 	})
 }
 
+// markedPrompt tells whether a registered model is a prompt.
+func markedPrompt(ctx context.Context, q querier, mid int64) (is bool, err error) {
+	err = q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM registered_model_tags WHERE mid = ? AND key = '"+TagIsPrompt+"' AND lower(value) = 'true')", mid).Scan(&is)
+	return is, err
+}
+
 func modelKey(ctx context.Context, q querier, name string) (mid int64, err error) {
 	err = q.QueryRowContext(ctx, "SELECT mid FROM registered_models WHERE name = ?", name).Scan(&mid)
 	if errors.Is(err, sql.ErrNoRows) {

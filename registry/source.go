@@ -152,15 +152,18 @@ func (s *Store) resolveModelSource(ctx context.Context, n *NewModelVersion) (loc
 	} else if strings.EqualFold(selector, "latest") {
 		find = s.ModelVersionByAlias
 	}
-	if _, err := modelKey(ctx, s.db.Read(), name); err != nil {
+	mid, err := modelKey(ctx, s.db.Read(), name)
+	if err != nil {
 		return "", "", err
+	}
+	if prompt, err := markedPrompt(ctx, s.db.Read(), mid); err != nil {
+		return "", "", err
+	} else if prompt {
+		return "", "", badSource(n.Source, "Prompt versions cannot be used as model version sources.")
 	}
 	v, err := find(ctx, name, selector)
 	if err != nil {
 		return "", "", err
-	}
-	if isPrompt(v.Tags) {
-		return "", "", badSource(n.Source, "Prompt versions cannot be used as model version sources.")
 	}
 	if n.RunID != "" && n.RunID != v.RunID {
 		return "", "", badSource(n.Source, "The run_id and model_id request parameters must match the referenced model version.")
