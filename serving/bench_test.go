@@ -111,7 +111,7 @@ func benchModel(b *testing.B, file string) *sklearn.Model {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m, err := sklearn.New(graph, "predict")
+	m, err := sklearn.New(graph, "predict", nil)
 	if err != nil {
 		b.Fatal(err)
 	}

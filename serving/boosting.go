@@ -10,36 +10,55 @@ import (
 	"github.com/prinzbox/prinzbox/registry"
 	"github.com/prinzbox/prinzbox/serving/lightgbm"
 	"github.com/prinzbox/prinzbox/serving/pyobj"
+	"github.com/prinzbox/prinzbox/serving/sklearn"
 	"github.com/prinzbox/prinzbox/serving/trees"
 	"github.com/prinzbox/prinzbox/serving/xgboost"
 )
 
-// boostingObject reads an estimator of XGBoost or LightGBM that was logged with the sklearn flavor; ok is
+// boostingLibrary is the library of an object, if it is one of those with an engine here.
+func boostingLibrary(o *pyobj.Object) string {
+	switch library, _, _ := strings.Cut(o.Class.Module, "."); library {
+	case "xgboost", "lightgbm":
+		return library
+	}
+	return ""
+}
+
+// boostingObject reads an estimator of XGBoost or LightGBM that was logged with the sklearn flavor, for predict; ok is
 // false when the object is of another library.
 func boostingObject(graph pyobj.Value, fn string) (m *engineModel, class string, ok bool, err error) {
 	o, isObject := graph.(*pyobj.Object)
-	if !isObject {
+	if !isObject || fn != "" && fn != "predict" {
 		return nil, "", false, nil
 	}
-	library, _, _ := strings.Cut(o.Class.Module, ".")
-	if library != "xgboost" && library != "lightgbm" {
-		return nil, "", false, nil
-	}
-	if fn != "" && fn != "predict" {
-		return nil, "", true, trees.Unsupportedf("predict_fn %s of %s is not supported (supported: predict)", fn, o.Class)
-	}
-	if library == "xgboost" {
+	switch boostingLibrary(o) {
+	case "xgboost":
 		engine, err := xgboost.FromObject(graph)
 		if err != nil {
 			return nil, "", true, err
 		}
 		return &engineModel{predict: engine.Predict}, engine.Class, true, nil
+	case "lightgbm":
+		engine, err := lightgbm.FromObject(graph)
+		if err != nil {
+			return nil, "", true, err
+		}
+		return &engineModel{predict: engine.Predict}, engine.Class, true, nil
 	}
-	engine, err := lightgbm.FromObject(graph)
-	if err != nil {
-		return nil, "", true, err
+	return nil, "", false, nil
+}
+
+// boostingPart reads an estimator of XGBoost or LightGBM that stands inside one of scikit-learn.
+func boostingPart(o *pyobj.Object) (sklearn.Foreign, bool, error) {
+	switch boostingLibrary(o) {
+	case "xgboost":
+		p, err := xgboost.NewPart(o)
+		return p, true, err
+	case "lightgbm":
+		p, err := lightgbm.NewPart(o)
+		return p, true, err
 	}
-	return &engineModel{predict: engine.Predict}, engine.Class, true, nil
+	return nil, false, nil
 }
 
 // predictArguments of XGBoost change what predict answers when a request's params, or their defaults, name

@@ -127,7 +127,7 @@ func TestBoostingRefused(t *testing.T) {
 			[2]string{"params: null", `params: '[{"name": "output_margin", "type": "boolean", "default": false, "shape": null}]'`},
 			registry.NotImplemented, "output_margin",
 		},
-		"proba": {"sklearn_xgb", [2]string{"predict_fn: predict", "predict_fn: predict_proba"}, registry.NotImplemented, "predict_proba"},
+		"proba": {"sklearn_xgb", [2]string{"predict_fn: predict", "predict_fn: decision_function"}, registry.NotImplemented, "has no decision_function"},
 		"skops": {"lgb_classifier", [2]string{"serialization_format: skops", "serialization_format: other"}, registry.NotImplemented, "serialization_format other"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -250,9 +250,12 @@ func loadSklearn(ctx context.Context, objects Objects, uri string, meta *mlmodel
 		l.Flavor, l.Estimator, l.Model = "sklearn", class, boosting
 		return nil
 	}
-	engine, err := sklearn.New(graph, pyfunc.Fn)
-	if err != nil {
+	engine, err := sklearn.New(graph, pyfunc.Fn, boostingPart)
+	if _, ok := errors.AsType[*sklearn.UnsupportedError](err); ok {
 		return registry.Errorf(registry.NotImplemented, "The model at %s is not scored without Python: %v.", uri, err)
+	}
+	if err != nil {
+		return engineError(uri, path, err)
 	}
 	l.Flavor, l.Estimator = "sklearn", engine.Class
 	predict := func(_ context.Context, table *frame.Frame) (*frame.Result, error) { return engine.Predict(table) }

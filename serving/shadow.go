@@ -113,10 +113,10 @@ func (s *Server) scoreShadow(ctx context.Context, c *shadowed) {
 	case failed && wasFailed:
 		counters.shadows[shadowAgrees].Add(1)
 	case failed:
-		counters.shadows[shadowFailed].Add(1)
 		f := Failure{Time: s.cfg.Clock(), RequestID: c.id, Model: c.target.Name, Version: c.target.Number, Shadow: true}
 		f.describe(a)
 		s.failures.add(f)
+		counters.shadows[shadowFailed].Add(1)
 	case wasFailed:
 		counters.shadows[shadowDiffers].Add(1)
 	default:

@@ -20,9 +20,8 @@ func (m *Model) Predict(ctx context.Context, f *frame.Frame) (*frame.Result, err
 	if err != nil {
 		return nil, err
 	}
-	if len(f.Columns) != m.features {
-		return nil, trees.InputErrorf("LightGBMError", "The number of features in data (%d) is not the same as it was in training data (%d).\n"+
-			"You can set ``predict_disable_shape_check=true`` to discard this error, but please be aware what you are doing.", len(f.Columns), m.features)
+	if err := m.fits(len(f.Columns)); err != nil {
+		return nil, err
 	}
 	single := m.singles(f)
 	scores, err := trees.Values[float64](f.Rows, m.outputs)
@@ -39,18 +38,32 @@ func (m *Model) Predict(ctx context.Context, f *frame.Frame) (*frame.Result, err
 		if bad, ok := trees.Fill(x, m.features, f, first, rows); !ok {
 			return nil, trees.InputErrorf("ValueError", "could not convert column %s to float", f.Columns[bad].Label())
 		}
-		for i, v := range x {
-			if single {
-				v = float64(float32(v))
-			}
-			if v >= -zero && v <= zero {
-				v = 0
-			}
-			x[i] = v
-		}
+		see(x, single)
 		m.score(scores[first*m.outputs:(first+rows)*m.outputs], x, rows)
 	}
 	return m.result(scores, f.Rows)
+}
+
+// fits refuses rows of another width than in training.
+func (m *Model) fits(columns int) error {
+	if columns != m.features {
+		return trees.InputErrorf("LightGBMError", "The number of features in data (%d) is not the same as it was in training data (%d).\n"+
+			"You can set ``predict_disable_shape_check=true`` to discard this error, but please be aware what you are doing.", columns, m.features)
+	}
+	return nil
+}
+
+// see makes of numbers what LightGBM makes of them; single tells that they come as float32.
+func see(x []float64, single bool) {
+	for i, v := range x {
+		if single {
+			v = float64(float32(v))
+		}
+		if v >= -zero && v <= zero {
+			v = 0
+		}
+		x[i] = v
+	}
 }
 
 // zero is LightGBM's kZeroThreshold: what is not beyond it is not stored, and so is zero.
@@ -125,8 +138,16 @@ func (m *Model) encode(f *frame.Frame) (*frame.Frame, error) {
 	return out, nil
 }
 
-// score adds up the trees of rows.
+// score makes predictions of rows.
 func (m *Model) score(out, x []float64, rows int) {
+	m.sum(out, x, rows)
+	for r := range rows {
+		m.apply(out[r*m.outputs : (r+1)*m.outputs])
+	}
+}
+
+// sum adds up the trees of rows.
+func (m *Model) sum(out, x []float64, rows int) {
 	n := m.features
 	for t := range m.last {
 		at := t % m.outputs
@@ -139,14 +160,10 @@ func (m *Model) score(out, x []float64, rows int) {
 			out[r*m.outputs+at] += m.leaf(t, row)
 		}
 	}
-	for r := range rows {
-		row := out[r*m.outputs : (r+1)*m.outputs]
-		if m.average && m.last > 0 {
-			for k := range row {
-				row[k] /= float64(m.last / m.outputs)
-			}
+	if m.average && m.last > 0 {
+		for i := range out[:rows*m.outputs] {
+			out[i] /= float64(m.last / m.outputs)
 		}
-		m.apply(row)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 func BenchmarkPredict(b *testing.B) {
 	set := readSet(b, "../testdata/estimators-1.9.1.zip")
 	for _, name := range []string{"bench_elasticnet", "bench_forest", "bench_hist"} {
-		model, err := sklearn.New(set.graph(b, name+".pkl"), "predict")
+		model, err := sklearn.New(set.graph(b, name+".pkl"), "predict", nil)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func BenchmarkLoad(b *testing.B) {
 	for _, name := range []string{"bench_forest", "bench_hist"} {
 		b.Run(strings.TrimPrefix(name, "bench_"), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := sklearn.New(set.graph(b, name+".pkl"), "predict"); err != nil {
+				if _, err := sklearn.New(set.graph(b, name+".pkl"), "predict", nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -19,6 +19,9 @@ type loader struct {
 	// checks is above 0 inside an estimator whose parts may check their input by a function.
 	checks int
 	budget budget
+	// foreign is as in New. sparse is what is known of the matrix that the estimator being read gets.
+	foreign ForeignLoader
+	sparse  sparsity
 }
 
 func (l *loader) open(v pyobj.Value, depth int) (*estimator, error) {
@@ -57,6 +60,13 @@ func (l *loader) top(v pyobj.Value, fn method) (*model, error) {
 
 // model loads an estimator that predicts.
 func (l *loader) model(v pyobj.Value, depth int) (*model, error) {
+	if o, ok := v.(*pyobj.Object); ok && l.foreign != nil {
+		if f, ok, err := l.foreign(o); err != nil {
+			return nil, err
+		} else if ok {
+			return l.adopt(o.Class.Name, f)
+		}
+	}
 	e, err := l.open(v, depth)
 	if err != nil {
 		return nil, err
@@ -178,6 +188,8 @@ func loadPipeline(l *loader, e *estimator, depth int) (*model, error) {
 		return nil, unsupported("Pipeline: attribute steps is not understood")
 	}
 	var c chain
+	sparse := l.sparse
+	defer func() { l.sparse = sparse }()
 	for i, s := range steps {
 		pair, err := e.values(s)
 		if err != nil || len(pair) != 2 {
@@ -195,6 +207,7 @@ func loadPipeline(l *loader, e *estimator, depth int) (*model, error) {
 			return nil, err
 		}
 		c = append(c, t)
+		l.sparse = l.sparse.after(pair[1], 0)
 	}
 	return &model{name: e.name, fns: map[method]compute{transform: c.compile}}, nil
 }

@@ -280,7 +280,13 @@ func loadStacking(l *loader, e *estimator, depth int) (*model, error) {
 		e.missing("final_estimator_")
 		return nil, e.err
 	}
+	passthrough := e.flag("passthrough", false)
+	sparse := l.sparse
+	if !passthrough {
+		l.sparse = dense
+	}
 	final, err := l.model(v, depth+1)
+	l.sparse = sparse
 	if err != nil {
 		return nil, err
 	}
@@ -297,7 +303,6 @@ func loadStacking(l *loader, e *estimator, depth int) (*model, error) {
 			e.fail("stack_method_ has %d names for %d estimators", len(methods), len(parts))
 		}
 	}
-	passthrough := e.flag("passthrough", false)
 	out := &model{name: e.name, noLog: true, fns: map[method]compute{}}
 	classes := 0
 	if e.name == "StackingClassifier" {

@@ -95,7 +95,7 @@ func TestEstimators(t *testing.T) {
 				t.Run(set.Sklearn+"/"+file, func(t *testing.T) {
 					graph := set.graph(t, file)
 					if c.Refused != "" {
-						_, err := sklearn.New(graph, c.Fn)
+						_, err := sklearn.New(graph, c.Fn, nil)
 						var un *sklearn.UnsupportedError
 						if !errors.As(err, &un) || !strings.Contains(err.Error(), c.Refused) {
 							t.Errorf("error %v, want one that names %q", err, c.Refused)
@@ -104,7 +104,7 @@ func TestEstimators(t *testing.T) {
 					}
 					table := decode(t, c.Body)
 					for fn, want := range c.Answers {
-						model, err := sklearn.New(graph, fn)
+						model, err := sklearn.New(graph, fn, nil)
 						if err != nil {
 							t.Errorf("%s: %v", fn, err)
 							continue
@@ -211,7 +211,7 @@ func TestConcurrent(t *testing.T) {
 		if c.Refused != "" || i%3 != 0 {
 			continue
 		}
-		model, err := sklearn.New(set.graph(t, c.Name+".pkl"), fn)
+		model, err := sklearn.New(set.graph(t, c.Name+".pkl"), fn, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,7 @@ func FuzzModel(f *testing.F) {
 			return
 		}
 		for _, fn := range allMethods {
-			m, err := sklearn.New(graph, fn)
+			m, err := sklearn.New(graph, fn, nil)
 			if err != nil {
 				continue
 			}

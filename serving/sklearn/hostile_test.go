@@ -180,7 +180,7 @@ func scoreSpoiled(t *testing.T, what string, graph pyobj.Value, fn string, table
 			t.Errorf("%s: %v\n%s", what, p, stack())
 		}
 	}()
-	m, err := sklearn.New(graph, fn)
+	m, err := sklearn.New(graph, fn, nil)
 	if err != nil {
 		return false
 	}

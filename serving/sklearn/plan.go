@@ -28,8 +28,9 @@ type Model struct {
 }
 
 // New compiles an estimator for one of its methods: predict (or ""), predict_proba, predict_log_proba,
-// predict_joint_log_proba, decision_function, score_samples or transform. Errors are *UnsupportedError.
-func New(v pyobj.Value, fn string) (*Model, error) {
+// predict_joint_log_proba, decision_function, score_samples or transform. foreign reads estimators of other libraries inside it; nil when
+// there are none. Errors are *UnsupportedError, or foreign's.
+func New(v pyobj.Value, fn string, foreign ForeignLoader) (*Model, error) {
 	m := method(fn)
 	switch m {
 	case "":
@@ -38,7 +39,7 @@ func New(v pyobj.Value, fn string) (*Model, error) {
 	default:
 		return nil, unsupported("predict_fn %s is not supported (supported: predict, predict_proba, predict_log_proba, predict_joint_log_proba, decision_function, score_samples, transform)", fn)
 	}
-	l := &loader{budget: budget{maxElements}}
+	l := &loader{budget: budget{maxElements}, foreign: foreign}
 	root, err := l.top(v, m)
 	if err != nil {
 		return nil, err

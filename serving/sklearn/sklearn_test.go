@@ -72,7 +72,7 @@ func TestFixtures(t *testing.T) {
 			t.Run(filepath.Base(dir)+"/"+c.Name+"/"+c.Fn, func(t *testing.T) {
 				for _, file := range c.Files {
 					files++
-					model, err := sklearn.New(read(t, filepath.Join(dir, file)), c.Fn)
+					model, err := sklearn.New(read(t, filepath.Join(dir, file)), c.Fn, nil)
 					if c.Refused != "" {
 						var un *sklearn.UnsupportedError
 						if !errors.As(err, &un) || !strings.Contains(err.Error(), c.Refused) {

@@ -120,26 +120,34 @@ func (m *Model) fill(x []float64, width int, f *frame.Frame, first, rows int) er
 	if bad, ok := trees.Fill(x, width, f, first, rows); !ok {
 		return trees.InputErrorf("ValueError", "could not convert column %s to float", f.Columns[bad].Label())
 	}
-	checked := !m.inPlace() && !m.before(1, 4)
 	for r := range rows {
 		row := x[r*width : (r+1)*width]
 		for i := len(f.Columns); i < width; i++ {
 			row[i] = math.NaN()
 		}
-		for i, v := range row {
-			v = float64(float32(v))
-			if checked && math.IsInf(v, 0) {
-				return trees.InputErrorf("XGBoostError", "Check failed: valid: Input data contains `inf` or a value too large, while `missing` is not set to `inf`")
-			}
-			if v == float64(m.missing) && m.on {
-				v = math.NaN()
-			}
-			row[i] = v
+		if err := m.see(row); err != nil {
+			return err
 		}
-		for i, categorical := range m.category {
-			if categorical && row[i] > -1 && row[i] < 0 {
-				row[i] = -1 // no category; package trees would round it to 0
-			}
+	}
+	return nil
+}
+
+// see makes of a row what XGBoost makes of it.
+func (m *Model) see(row []float64) error {
+	checked := !m.inPlace() && !m.before(1, 4)
+	for i, v := range row {
+		v = float64(float32(v))
+		if checked && math.IsInf(v, 0) {
+			return trees.InputErrorf("XGBoostError", "Check failed: valid: Input data contains `inf` or a value too large, while `missing` is not set to `inf`")
+		}
+		if v == float64(m.missing) && m.on {
+			v = math.NaN()
+		}
+		row[i] = v
+	}
+	for i, categorical := range m.category {
+		if categorical && row[i] > -1 && row[i] < 0 {
+			row[i] = -1 // no category; package trees would round it to 0
 		}
 	}
 	return nil
@@ -186,20 +194,13 @@ func (m *Model) linear(out []float32, x []float64, width, rows int) {
 // result turns margins into what predict returns.
 func (m *Model) result(margins []float32, rows int) (*frame.Result, error) {
 	width := m.outputs
-	switch {
-	case m.choose:
+	if m.choose {
 		for r := range rows {
 			margins[r] = float32(greatest(margins[r*width : (r+1)*width]))
 		}
 		margins, width = margins[:rows], 1
-	case m.softmax:
-		for r := range rows {
-			softmax(margins[r*width : (r+1)*width])
-		}
-	case m.link != nil:
-		for i, v := range margins {
-			margins[i] = m.link(v)
-		}
+	} else {
+		m.transform(margins, rows)
 	}
 	if m.classifier {
 		return m.classify(margins, width, rows)
@@ -212,6 +213,21 @@ func (m *Model) result(margins []float32, rows int) (*frame.Result, error) {
 		out.Floats[i] = float64(v)
 	}
 	return out, nil
+}
+
+// transform turns the margins of rows into values of the objective.
+func (m *Model) transform(margins []float32, rows int) {
+	width := m.outputs
+	switch {
+	case m.softmax:
+		for r := range rows {
+			softmax(margins[r*width : (r+1)*width])
+		}
+	case m.link != nil:
+		for i, v := range margins {
+			margins[i] = m.link(v)
+		}
+	}
 }
 
 // classify is XGBClassifier.predict after the booster's.
