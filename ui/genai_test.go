@@ -67,7 +67,7 @@ func genai(h *house) (experiment, run, model, dataset string) {
 		{Key: "exception.type", JSON: `"ValueError"`}, {Key: "exception.message", JSON: jsonText(hostile)}, {Key: "exception.stacktrace", JSON: jsonText("Traceback " + hostile)},
 	}}, {Name: "retried", Time: now.Add(32 * ms).UnixNano(), Attributes: []registry.SpanAttribute{{Key: "times", JSON: "3"}}}}
 	must[[]string](h.t)(h.store.LogSpans(ctx, experiment, []registry.NewSpan{
-		newSpan('A', 'a', 0, "answer", "AGENT", 0, 200*ms, "mlflow.spanInputs", `{"question":"How is wine aged?"}`, "mlflow.spanOutputs", `"In oak."`),
+		newSpan('A', 'a', 0, "answer", "AGENT", 0, 200*ms, "mlflow.spanInputs", `{"question":"How is wine aged?", "where": "K\u00f6ln"}`, "mlflow.spanOutputs", `"In oak."`),
 		newSpan('A', 'b', 'a', "retrieve "+hostile, "RETRIEVER", 10*ms, 60*ms),
 		boom,
 		newSpan('A', 'c', 'a', "think", "CHAT_MODEL", 60*ms, 190*ms, "mlflow.spanInputs", jsonText(map[string]any{"messages": []any{
@@ -180,7 +180,7 @@ func TestWaterfall(t *testing.T) {
 	holds(t, "waterfall", page, []string{
 		`class="in in0"`, `class="in in1"`, `class="in in2"`,
 		`<rect class="s5" x="0.0" y="1" width="1000.0"`, `<rect class="s1" x="50.0" y="1" width="250.0"`, `<rect class="failed" x="150.0" y="1" width="10.0"`, `<rect class="s2" x="300.0" y="1" width="650.0"`,
-		"In oak.", "{&#34;question&#34;:&#34;How is wine aged?&#34;}",
+		"In oak.", "{&#34;question&#34;:&#34;How is wine aged?&#34;,&#34;where&#34;:&#34;Köln&#34;}",
 	}, append(noMarkup, "style="))
 	_, page = h.get(path + "?span=" + url.QueryEscape(span("d")))
 	holds(t, "failed span", page, []string{"ValueError: &lt;script&gt;", "Traceback &lt;script&gt;", "Event retried", "Began after 30.0 ms, took 2.0 ms"}, noMarkup)

@@ -3,6 +3,8 @@ package ui
 import (
 	"net/http"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/prinzbox/prinzbox/registry"
 )
 
@@ -23,4 +25,23 @@ func (u *UI) writeJSON(w http.ResponseWriter, r *http.Request, body any, err err
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-cache")
 	u.gzip.send(w, r, status, data)
+}
+
+// readable lays a JSON value out for people: indented when it is long, with the characters that Python's encoder writes as escapes. What is no
+// JSON stays as it is.
+func readable(raw []byte) string {
+	const wide = 100
+	lenient := jsontext.AllowDuplicateNames(true)
+	short, err := jsontext.AppendFormat(nil, raw, lenient, jsontext.AllowInvalidUTF8(true))
+	if err != nil || len(short) <= wide {
+		if err != nil {
+			short = raw
+		}
+		return string(short)
+	}
+	long, err := jsontext.AppendFormat(nil, raw, lenient, jsontext.AllowInvalidUTF8(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return string(raw)
+	}
+	return string(long)
 }

@@ -266,7 +266,7 @@ func conversation(raw json.RawMessage) []message {
 			content = plainJSON(t.Content)
 		}
 		if len(t.Calls) > 0 && string(t.Calls) != "null" {
-			content = strings.TrimPrefix(content+"\n"+indent(t.Calls), "\n")
+			content = strings.TrimPrefix(content+"\n"+readable(t.Calls), "\n")
 		}
 		out = append(out, message{t.Role, content})
 	}

@@ -227,7 +227,7 @@ func plainJSON(raw json.RawMessage) string {
 	if json.Unmarshal(raw, &s) == nil && len(raw) > 0 && raw[0] == '"' {
 		return s
 	}
-	return indent(raw)
+	return readable(raw)
 }
 
 // tracesOfRun is the list of a run's traces, or "" when it has none that the user may read.

@@ -20,6 +20,9 @@ function follow() {
 follow();
 addEventListener("hashchange", follow);
 
+// On a phone the navigation is wider than the window.
+$(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Copy buttons.
 async function copyText(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
