@@ -289,7 +289,7 @@ func (s *Store) writeModelVersion(ctx context.Context, name, version string, fn 
 
 // UpdateModelVersion sets the description; nil clears it.
 func (s *Store) UpdateModelVersion(ctx context.Context, name, version string, description *string) (ModelVersion, error) {
-	return s.changeModelVersion(ctx, name, version, func(tx querier, v versionKey, now int64) error {
+	return s.changeModelVersion(ctx, name, version, func(tx querier, v versionKey, now int64) error { // the model counts as unchanged, as in MLflow
 		_, err := tx.ExecContext(ctx, "UPDATE model_versions SET description = ?, last_updated_timestamp = ? WHERE vid = ?", description, now, v.vid)
 		return err
 	})
@@ -313,17 +313,16 @@ func (s *Store) TransitionModelVersion(ctx context.Context, name, version, stage
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE model_versions SET current_stage = ?, last_updated_timestamp = ? WHERE vid = ?", to, now, v.vid)
-		return err
+		if _, err := tx.ExecContext(ctx, "UPDATE model_versions SET current_stage = ?, last_updated_timestamp = ? WHERE vid = ?", to, now, v.vid); err != nil {
+			return err
+		}
+		return s.touchModel(ctx, tx, v.mid)
 	})
 }
 
 func (s *Store) changeModelVersion(ctx context.Context, name, version string, fn func(tx querier, v versionKey, now int64) error) (ModelVersion, error) {
 	err := s.writeModelVersion(ctx, name, version, func(tx querier, v versionKey) error {
-		if err := fn(tx, v, s.now()); err != nil {
-			return err
-		}
-		return s.touchModel(ctx, tx, v.mid)
+		return fn(tx, v, s.now())
 	})
 	if err != nil {
 		return ModelVersion{}, err
