@@ -65,7 +65,7 @@ func (c *counters) observe(status, rows int, took time.Duration) {
 		i++
 	}
 	c.buckets[i].Add(1)
-	c.recent.add(time.Now()) // the real time, as durations are
+	c.recent.add(time.Now(), status >= 200 && status < 300, took) // the real time, as durations are
 }
 
 // byStatus are the answers so far.
@@ -139,6 +139,8 @@ type VersionStats struct {
 	// start, as exact as the buckets of /metrics.
 	LastMinute  uint64
 	Median, P95 float64
+	// Minute is the last minute in spans, the oldest first.
+	Minute []Span
 	// Shadows counts the copies that the version got as a shadow, by what became of them: agree, differ, error, dropped.
 	Shadows map[string]uint64
 }
@@ -150,8 +152,9 @@ func (s *Server) Stats() []VersionStats {
 	for _, c := range s.metrics.all() {
 		v := VersionStats{
 			Model: c.model, Version: c.version, Requests: c.byStatus(), Rows: c.rows.Load(), Seconds: float64(c.nanos.Load()) / 1e9,
-			LastMinute: c.recent.count(now), Median: c.quantile(0.5), P95: c.quantile(0.95),
+			Median: c.quantile(0.5), P95: c.quantile(0.95),
 		}
+		v.Minute, v.LastMinute = c.recent.spans(now)
 		for i, result := range shadowResults {
 			if n := c.shadows[i].Load(); n > 0 {
 				if v.Shadows == nil {

@@ -9,18 +9,25 @@ import (
 func TestRecent(t *testing.T) {
 	var r recent
 	now := time.Unix(1_700_000_000, 0)
-	for i := range 120 { // one a second
-		r.add(now.Add(time.Duration(i) * time.Second))
+	for i := range 120 { // one a second, every tenth fails
+		r.add(now.Add(time.Duration(i)*time.Second), i%10 != 0, 10*time.Millisecond)
 	}
 	end := now.Add(119 * time.Second)
-	if n := r.count(end); n < 55 || n > 60 {
-		t.Errorf("%d in the last minute, want 55 to 60", n)
+	list, all := r.spans(end)
+	if all != 60 || len(list) != 12 {
+		t.Errorf("%d in the last minute, in %d spans", all, len(list))
 	}
-	if n := r.count(end.Add(30 * time.Second)); n < 25 || n > 35 {
-		t.Errorf("%d half a minute later, want 25 to 35", n)
+	for i, s := range list {
+		if s.Requests != 5 || s.Errors != uint64(1-i%2) || math.Abs(s.Seconds-0.05) > 1e-9 {
+			t.Errorf("span %d: %+v", i, s)
+		}
 	}
-	if n := r.count(end.Add(2 * time.Minute)); n != 0 {
-		t.Errorf("%d two minutes later, want 0", n)
+	list, all = r.spans(end.Add(30 * time.Second))
+	if all != 30 || list[11] != (Span{}) || list[0].Requests != 5 {
+		t.Errorf("%d half a minute later: %+v", all, list)
+	}
+	if _, all := r.spans(end.Add(2 * time.Minute)); all != 0 {
+		t.Errorf("%d two minutes later, want 0", all)
 	}
 }
 

@@ -14,28 +14,45 @@ const (
 // recent counts the answers of the last minute, to a slot's length. It is for people to look at: an answer that comes in the very moment in
 // which a slot begins may be missed.
 type recent struct {
-	slots [recentSlots]struct{ at, n atomic.Int64 }
+	slots [recentSlots]struct{ at, n, bad, nanos atomic.Int64 }
 }
 
 // add counts an answer given at a time.
-func (r *recent) add(now time.Time) {
+func (r *recent) add(now time.Time, ok bool, took time.Duration) {
 	at := now.UnixNano() / int64(recentSlot)
 	slot := &r.slots[at%recentSlots]
 	if old := slot.at.Load(); old != at && slot.at.CompareAndSwap(old, at) {
 		slot.n.Store(0)
+		slot.bad.Store(0)
+		slot.nanos.Store(0)
 	}
 	slot.n.Add(1)
+	slot.nanos.Add(int64(took))
+	if !ok {
+		slot.bad.Add(1)
+	}
 }
 
-// count is how many there were in the minute before a time.
-func (r *recent) count(now time.Time) (n uint64) {
-	at := now.UnixNano() / int64(recentSlot)
-	for i := range r.slots {
-		if slot := &r.slots[i]; at-slot.at.Load() < recentSlots {
-			n += uint64(slot.n.Load())
+// Span is what was counted in one of the twelve spans of five seconds that make the last minute.
+type Span struct {
+	Requests, Errors uint64
+	// Seconds is the time spent in all of them together.
+	Seconds float64
+}
+
+// spans are those of the minute before a time, the oldest first; all is their sum.
+func (r *recent) spans(now time.Time) (list []Span, all uint64) {
+	last := now.UnixNano() / int64(recentSlot)
+	list = make([]Span, recentSlots)
+	for i := range list {
+		at := last - recentSlots + 1 + int64(i)
+		slot := &r.slots[at%recentSlots]
+		if slot.at.Load() == at {
+			list[i] = Span{uint64(slot.n.Load()), uint64(slot.bad.Load()), float64(slot.nanos.Load()) / 1e9}
+			all += list[i].Requests
 		}
 	}
-	return n
+	return list, all
 }
 
 // quantile estimates the time within which a share of the answers was given, in seconds, from the histogram: evenly spread within a bucket, as

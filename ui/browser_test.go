@@ -3,9 +3,12 @@ package ui_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -307,9 +310,18 @@ func TestBrowser(t *testing.T) {
 		b.t = t
 		b.script(false)
 		b.open(h.server.URL + version)
+		h.model.last.Store("")
 		b.click(".fields button.main")
-		b.do(chromedp.WaitReady(chromedp.CSS("html")))
-		answer, err := chromedp.Run(b.ctx, chromedp.TextContent(chromedp.CSS("[data-headline]:not(:empty)")))
+		b.do(chromedp.WaitReady(chromedp.CSS(`option[value=""][selected]`))) // the page of the answer, as of the form
+		var answer string
+		var err error
+		for range 50 { // the page may change under the question
+			answer, err = chromedp.Run(b.ctx, chromedp.TextContent(chromedp.CSS("[data-headline]:not(:empty)")))
+			if err == nil && h.model.last.Load() != "" {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 		if err != nil || strings.TrimSpace(answer) != "69.5438" || h.model.last.Load() == "" {
 			t.Errorf("the answer is %q (%v), want 69.5438, to %q", answer, err, h.model.last.Load())
 		}
@@ -346,10 +358,11 @@ func TestScreenshots(t *testing.T) {
 		b.text(`(() => { const s = document.querySelector("[data-slides=f10]"); s.value = 12; s.dispatchEvent(new Event("input", { bubbles: true })); })()`)
 		b.until(`document.querySelector("[data-answer-of=own] [data-headline]").textContent.startsWith("72.1")`)
 	}
-	for _, p := range []struct {
+	type shot struct {
 		name, path string
 		then       func()
-	}{
+	}
+	shots := []shot{
 		{"home", "/", nil},
 		{"experiments", "/experiments", nil},
 		{"experiment", "/experiments/" + experiment + "?order_by=metrics.%60rmse%60+DESC", nil},
@@ -372,7 +385,25 @@ func TestScreenshots(t *testing.T) {
 			b.do(chromedp.KeyEvent("k", chromedp.KeyModifiers(kb.ModifierCtrl)))
 			b.until(`document.querySelectorAll("#palette-list [role=option]").length > 4`)
 		}},
-	} {
+		{"question", wineModel, func() {
+			b.text(`document.querySelector("button[value=delete-model]").click()`)
+			b.until(`document.title.startsWith("Delete MLF") && document.readyState === "complete"`)
+		}},
+		{"table", version, func() {
+			b.text(`document.querySelector("form.batch button").click()`)
+			b.until(`document.querySelector(".predicted") && document.readyState === "complete"`)
+		}},
+	}
+	h.do(h.store.SetAlias(t.Context(), "MLF-ElasticnetWineModel-1", "champion", "2"))
+	for range 3 {
+		h.model.Server.Score(t.Context(), "MLF-ElasticnetWineModel-1", "1", []byte(`{}`), "application/json")
+	}
+	for i, path := range allPages(h) {
+		if !slices.ContainsFunc(shots, func(s shot) bool { return s.path == path }) {
+			shots = append(shots, shot{fmt.Sprintf("walk-%02d-%s", i, strings.Trim(regexp.MustCompile(`[^a-z]+`).ReplaceAllString(path, "-"), "-")), path, nil})
+		}
+	}
+	for _, p := range shots {
 		for _, theme := range []string{"light", "dark"} {
 			for width, kind := range map[int64]string{1280: "wide", 390: "phone"} {
 				b.size(width, 844)

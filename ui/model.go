@@ -235,6 +235,7 @@ type traffic struct {
 	shares   []share
 	shadow   string
 	lines    []trafficLine
+	minute   minuteChart
 	failures []failureLine
 }
 
@@ -277,8 +278,10 @@ func (u *UI) traffic(ctx context.Context, name string) *traffic {
 	for _, s := range u.cfg.Scoring.Stats() {
 		if s.Model == name && s.Version != "" {
 			t.lines = append(t.lines, newTrafficLine(s))
+			t.minute.add(s.Minute)
 		}
 	}
+	t.minute.draw()
 	for _, f := range u.cfg.Scoring.Failures(name) {
 		if len(t.failures) < shownFailures {
 			t.failures = append(t.failures, failureLine{f, u.when(f.Time.UnixMilli())})

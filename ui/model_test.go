@@ -240,7 +240,8 @@ func TestCountsOfCalls(t *testing.T) {
 		h.model.Server.Score(t.Context(), "MLF-ElasticnetWineModel-1", "1", []byte(`{}`), "application/json")
 	}
 	_, page = h.get(wineModel)
-	contains(t, page, "Last minute", `<td class="num">3</td><td class="num">3</td><td class="num problem">3</td>`, "Last errors", "There are no files.", "95 of 100 within")
+	contains(t, page, "Last minute", `<td class="num">3</td><td class="num">3</td><td class="num problem">3</td>`, "Last errors", "There are no files.", "95 of 100 within",
+		"The last minute: 3 answers, 3 errors, on average ", `class="wrong"`)
 	_, page = h.get("/models")
 	contains(t, page, `<td class="num">3</td>`)
 }

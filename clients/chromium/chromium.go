@@ -43,6 +43,9 @@ func Open(t testing.TB) context.Context {
 	t.Cleanup(stop)
 	ctx, stopTab := chromedp.NewContext(ctx)
 	t.Cleanup(stopTab)
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900)); err != nil { // the browser lives as long as the context of its first action
+		t.Fatal(err)
+	}
 	return ctx
 }
 
