@@ -165,7 +165,7 @@ func readArchive(ctx context.Context, from io.Reader, dir string) (info stateInf
 		}
 		source := &sourceReader{r: archive}
 		if err := writeNew(file, source); err != nil {
-			if source.err != nil && source.err != io.EOF {
+			if source.err != nil && !errors.Is(source.err, io.EOF) {
 				return bad("%s is cut short or damaged: %v", name, source.err)
 			}
 			return info, err

@@ -96,7 +96,7 @@ func unpack(t testing.TB, file []byte) (entries []entry) {
 	r := tar.NewReader(z)
 	for {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return entries
 		}
 		if err != nil {

@@ -98,7 +98,7 @@ type Config struct {
 	// PythonInstall allows environments to be made from the models' own requirements, with uv or pip, where Python has no mlflow.
 	PythonInstall bool
 
-	// Namespaces lets requests choose one of many independent environments in this process ([Namespace]); nil means on loopback only. They need
+	// Namespaces lets requests choose one of many independent environments in this process ([Namespace]); nil means on loopback, or with a ControlToken. They need
 	// the artifacts to be in the environment's own store.
 	Namespaces *bool
 	// MaxNamespaces bounds their number; 0 means [DefaultMaxNamespaces]. One that nobody has asked for in NamespaceIdle ([DefaultNamespaceIdle] when 0)

@@ -225,7 +225,7 @@ func (e *Env) Close() error {
 		}
 		close(e.stopped)
 		e.serving.Wait()
-		errs = append(errs, e.space.end(ctx), e.endNamespaces(ctx))
+		errs = append(errs, e.end(ctx), e.endNamespaces(ctx))
 		e.serving.Wait() // for what the end of a namespace waits for
 		if e.python != nil {
 			errs = append(errs, e.python.Close())

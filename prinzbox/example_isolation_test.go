@@ -3,7 +3,6 @@ package prinzbox_test
 import (
 	"context"
 	"fmt"
-	"log"
 
 	"github.com/prinzbox/prinzbox/prinzbox"
 	"github.com/prinzbox/prinzbox/registry"
@@ -14,19 +13,19 @@ func ExampleEnv_Restore() {
 	ctx := context.Background()
 	env, err := prinzbox.Open(ctx, prinzbox.Config{Seed: true})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer env.Close() //nolint:errcheck // the example is over
 
 	if err := env.Snapshot(ctx, "before"); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for range 3 {
 		if _, err := env.Store().CreateRegisteredModel(ctx, registry.NewRegisteredModel{Name: "mine"}); err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		if err := env.Restore(ctx, "before"); err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 	}
 	_, err = env.Store().RegisteredModel(ctx, "mine")
@@ -38,16 +37,16 @@ func ExampleEnv_Reset() {
 	ctx := context.Background()
 	env, err := prinzbox.Open(ctx, prinzbox.Config{Seed: true})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer env.Close() //nolint:errcheck // the example is over
 
 	if err := env.Reset(ctx, prinzbox.Empty); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(env.Ready().Seeded)
 	if err := env.Reset(ctx, prinzbox.Seeded); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(env.Ready().Seeded)
 	// Output:
@@ -60,19 +59,19 @@ func ExampleEnv_Namespace() {
 	ctx := context.Background()
 	env, err := prinzbox.Open(ctx, prinzbox.Config{Seed: true})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer env.Close() //nolint:errcheck // the example is over
 
 	for _, name := range []string{"alice", "bob"} {
 		ns, err := env.Namespace(ctx, name)
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		defer ns.Close()
 		id, err := ns.Store().CreateExperiment(ctx, registry.NewExperiment{Name: "mine"})
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println(ns.Name(), id, ns.Ready().AccessKey)
 	}

@@ -99,6 +99,9 @@ var processImages imageCache
 // image is a state of this environment, made when first asked for.
 func (e *Env) image(ctx context.Context, state State) (*image, error) {
 	key := imageKey{state: state, bucket: e.cfg.Bucket, root: e.cfg.DefaultArtifactRoot, destination: e.cfg.ArtifactsDestination}
+	if e.cfg.Auth.AppName != "" && e.cfg.Auth.AdminPassword == "" && e.world() != nil {
+		return nil, errAdminPassword
+	}
 	build := func() (*image, error) { return e.buildImage(ctx, state) }
 	if e.ownImages {
 		return e.images.get(key, build)
@@ -113,6 +116,9 @@ func (c Config) imagesAreOwn() bool {
 }
 
 var errFraudData = errors.New("the table of payments could only be read at the start, when the samples were there already: reset to empty, or start with a new data directory")
+
+// errAdminPassword is a [NamespaceError], since a request may be what asks for a fresh state.
+var errAdminPassword = namespaceErrorf("a fresh state needs the admin's password, to make him anew: start the server with --admin-password")
 
 // buildImage makes a state the long way, in a folder of its own.
 func (e *Env) buildImage(ctx context.Context, state State) (_ *image, err error) {

@@ -47,6 +47,12 @@ func (e *Env) chain(listener string, index int) http.Handler {
 			return
 		}
 		defer w.leave()
+		if routed == r && r.Body != http.NoBody {
+			// When the handler has returned, net/http looks at the body of its own request: that must stay the one it made, or it resets the
+			// connection of a client that was refused in the middle of a long body.
+			own := *r
+			routed = &own
+		}
 		call := rec.In(w.space.Calls(), listenersOfCalls[index], routed, id)
 		if call.Kind == calls.Control && !strings.HasPrefix(r.URL.Path, ReceivePath) {
 			rec.Drop() // whoever looks at the log would see himself

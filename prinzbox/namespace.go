@@ -55,12 +55,12 @@ func namespaceErrorf(format string, args ...any) error {
 	return &NamespaceError{fmt.Sprintf(format, args...)}
 }
 
-// namespaced tells whether requests may choose namespaces: by default on loopback only, since whoever may ask makes them.
+// namespaced tells whether requests may choose namespaces: by default where there is the control API, since whoever may ask makes them.
 func (c Config) namespaced() bool {
 	if c.Namespaces != nil {
 		return *c.Namespaces
 	}
-	return c.hasOwnFiles() && (isLoopback(c.Host) || c.Host == "localhost")
+	return c.hasOwnFiles() && (isLoopback(c.Host) || c.Host == "localhost" || c.ControlToken != "")
 }
 
 func (c Config) checkNamespaces() error {
@@ -92,7 +92,7 @@ func (e *Env) namespace(name string) (*space, error) {
 	if s := n.spaces[name]; s != nil {
 		return s, nil
 	}
-	if e.space.closed.Load() {
+	if e.closed.Load() {
 		return nil, errClosed
 	}
 	if len(n.spaces) >= e.cfg.MaxNamespaces {
@@ -123,7 +123,7 @@ func (e *Env) Namespace(ctx context.Context, name string) (*Namespace, error) {
 			return &Namespace{space: s}, nil
 		}
 		s.pins.Add(-1)
-		if !errors.Is(err, errClosed) || e.space.closed.Load() {
+		if !errors.Is(err, errClosed) || e.closed.Load() {
 			return nil, err
 		}
 		// It has just been deleted: another one takes its place.

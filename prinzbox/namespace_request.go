@@ -86,7 +86,7 @@ func (e *Env) enterFor(listener int, r *http.Request) (*world, *http.Request, er
 			s.used.Store(time.Now().UnixMilli())
 		}
 		w, err := s.enter(r.Context())
-		if err == nil || s.name == "" || !errors.Is(err, errClosed) || e.space.closed.Load() {
+		if err == nil || s.name == "" || !errors.Is(err, errClosed) || e.closed.Load() {
 			return w, routed, err
 		}
 		// The namespace has just been deleted: another one takes its place.
@@ -95,15 +95,15 @@ func (e *Env) enterFor(listener int, r *http.Request) (*world, *http.Request, er
 
 // namespaceOfHost reads NAME.ns.HOST, or BUCKET.NAME.ns.HOST. The base is HOST, as it came.
 func namespaceOfHost(host string) (name, base string, ok bool) {
-	i := strings.Index(host, namespaceLabel)
-	if i < 0 {
+	name, base, ok = strings.Cut(host, namespaceLabel)
+	if !ok {
 		return "", host, false
 	}
-	name = strings.ToLower(host[:i])
+	name = strings.ToLower(name)
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
 		name = name[dot+1:]
 	}
-	return name, host[i+len(namespaceLabel):], true
+	return name, base, true
 }
 
 // namespaceOfKey reads KEY.ns.NAME.
@@ -173,7 +173,7 @@ func withoutPrefix(r *http.Request, name string) *http.Request {
 
 // toHost leads a browser from /ns/NAME/ to NAME.ns.HOST, since the links of the pages begin at the root. It tells whether it answered.
 func (e *Env) toHost(w http.ResponseWriter, r *http.Request, s *space, original *http.Request) bool {
-	if s.name == "" || r == original || r.Method != http.MethodGet && r.Method != http.MethodHead ||
+	if s.name == "" || r.URL == original.URL || r.Method != http.MethodGet && r.Method != http.MethodHead ||
 		!strings.Contains(r.Header.Get("Accept"), "text/html") || isAPI(r.URL.Path) || strings.HasPrefix(r.URL.Path, mlflowUIPath) {
 		return false
 	}

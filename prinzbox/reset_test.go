@@ -370,6 +370,9 @@ func TestResetNeedsTheAdmin(t *testing.T) {
 	if err := env.Reset(t.Context(), prinzbox.Seeded); err == nil || !strings.Contains(err.Error(), "--admin-password") {
 		t.Errorf("a reset without the admin's password: %v", err)
 	}
+	if a := call(t, "GET", env.TrackingURI()+"/ns/new/api/2.0/mlflow/experiments/get?experiment_id=0", ""); a.status != 400 || !strings.Contains(a.body, "--admin-password") {
+		t.Errorf("a namespace without the admin's password: %d %s", a.status, a.body)
+	}
 	if a := user(); a.status != 200 {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -124,7 +124,7 @@ func (s *space) Restore(ctx context.Context, name string) error {
 		if err != nil {
 			return opening{}, fmt.Errorf("snapshot %s: %w", name, err)
 		}
-		return opening{seeded: info.Seeded}, nil
+		return opening{seeded: info.Seeded, clean: true}, nil
 	})
 }
 

@@ -294,9 +294,6 @@ func (s *space) Reset(ctx context.Context, to State) error {
 	if _, err := ParseState(string(to)); err != nil {
 		return err
 	}
-	if s.env.cfg.Auth.AppName != "" && s.env.cfg.Auth.AdminPassword == "" {
-		return errors.New("a reset needs the admin's password, to make him anew: start with --admin-password")
-	}
 	m, err := s.env.image(context.WithoutCancel(ctx), to)
 	if err != nil {
 		return fmt.Errorf("reset: %w", err)

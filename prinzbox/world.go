@@ -103,6 +103,8 @@ type opening struct {
 	// fresh says that this process made the state, of its own settings: there is nothing to check. seeded are the samples in it.
 	fresh  bool
 	seeded []string
+	// clean says that a process has left nothing half done in it.
+	clean bool
 }
 
 // openWorld opens the state in a folder, or makes an empty one.
@@ -177,7 +179,7 @@ func (e *world) openStores(ctx context.Context, o opening) (err error) {
 		return err
 	}
 	e.blobs, err = artifacts.Open(ctx, artifacts.Config{
-		DB: e.db, Dir: blobsIn(e.dir), Clock: c.Clock, NewID: c.NewID, Log: c.Log, Sync: c.Durability == sqldb.DurabilityFull, Clean: o.fresh,
+		DB: e.db, Dir: blobsIn(e.dir), Clock: c.Clock, NewID: c.NewID, Log: c.Log, Sync: c.Durability == sqldb.DurabilityFull, Clean: o.fresh || o.clean,
 	})
 	if err != nil {
 		return err
@@ -274,19 +276,20 @@ func (e *world) allowLocal(dir string) bool {
 	return false
 }
 
-func (e *world) seed(ctx context.Context) error {
-	names, err := seed.Run(ctx, seed.Config{
+func (e *world) seed(ctx context.Context) (err error) {
+	e.ready.Seeded, err = e.trainSamples(ctx)
+	return err
+}
+
+// trainSamples makes the samples that are not there, and names all.
+func (e *world) trainSamples(ctx context.Context) ([]string, error) {
+	return seed.Run(ctx, seed.Config{
 		Store: e.store,
 		Put: func(ctx context.Context, uri string, data []byte) error {
 			return e.files.put(ctx, uri, bytes.NewReader(data), int64(len(data)))
 		},
 		Clock: e.cfg.Clock, Progress: e.cfg.Progress, FraudData: e.cfg.FraudData,
 	})
-	if err != nil {
-		return err
-	}
-	e.ready.Seeded = names
-	return nil
 }
 
 func (e *world) s3Handler() http.Handler {
