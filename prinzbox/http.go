@@ -55,8 +55,12 @@ func (e *world) mainHandler() http.Handler {
 			gui.ServeHTTP(c.Writer, c.Request)
 		}
 	})
-	own := e.guard()
+	own, controls := e.guard(), e.control()
 	var all http.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if isControl(req.URL.Path) {
+			controls.ServeHTTP(w, req)
+			return
+		}
 		// Scoring first: a model may have any name, and its routes are known by how they end.
 		if !isAPI(req.URL.Path) && !isModelPage(req) && e.scoring.Match(req) {
 			if e.mayScore(w, req) {

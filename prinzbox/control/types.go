@@ -1,0 +1,59 @@
+package control
+
+import "time"
+
+// Status is how an environment is.
+type Status struct {
+	// Version is the program's, MLflow that of the answers.
+	Version string `json:"version"`
+	MLflow  string `json:"mlflow_version"`
+	PID     int    `json:"pid"`
+	// Namespace is empty for the environment's own state.
+	Namespace string    `json:"namespace"`
+	Started   time.Time `json:"started"`
+	UptimeS   float64   `json:"uptime_s"`
+	// TrackingURI, S3Endpoint and StaticURL are where everything answers. DataDir is empty where nothing is kept.
+	TrackingURI string     `json:"tracking_uri"`
+	S3Endpoint  string     `json:"s3_endpoint"`
+	StaticURL   string     `json:"static_url"`
+	Bucket      string     `json:"bucket"`
+	DataDir     string     `json:"data_dir"`
+	Seeded      []string   `json:"seeded"`
+	Clock       ClockState `json:"clock"`
+	IDs         IDState    `json:"ids"`
+	// Faults counts the rules, Calls what the request log keeps, Namespaces how many there are.
+	Faults     int `json:"faults"`
+	Calls      int `json:"calls"`
+	Namespaces int `json:"namespaces"`
+}
+
+// Snapshot describes a kept state. Created is in milliseconds since 1970.
+type Snapshot struct {
+	Name    string `json:"name"`
+	Created int64  `json:"created"`
+	Bytes   int64  `json:"database_bytes"`
+}
+
+// Namespace describes an independent environment in the same process. Used is in milliseconds since 1970.
+type Namespace struct {
+	Name        string `json:"name"`
+	Awake       bool   `json:"awake"`
+	Used        int64  `json:"last_used"`
+	TrackingURI string `json:"tracking_uri"`
+}
+
+// Route is which version of a model answers.
+type Route struct {
+	Model string `json:"model"`
+	RouteSettings
+	// Problem says why the settings cannot be followed.
+	Problem string `json:"problem,omitempty"`
+}
+
+// RouteSettings are the tags of a registered model that choose its version (docs/scoring.md): prinzbox.current, prinzbox.split and prinzbox.shadow.
+// In a request, null or a missing one leaves a setting as it is, and an empty text removes it.
+type RouteSettings struct {
+	Current *string `json:"current"`
+	Split   *string `json:"split"`
+	Shadow  *string `json:"shadow"`
+}
