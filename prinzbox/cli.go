@@ -83,6 +83,7 @@ registered models, sample models, and a web GUI, in one process. Without a comma
 	root.Flags().AddFlagSet(serve.Flags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(serve, execCommand(), envCommand(), gcCommand(), verifyCommand(), versionCommand())
+	root.AddCommand(controlCommands()...)
 	return root
 }
 
@@ -165,6 +166,10 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&c.UpstreamHosts, "allow-upstream-hosts", nil, "`hosts` beside this machine, as HOST:PORT, of scoring servers that versions' prinzbox.upstream tags may name")
 	f.StringVar(&s.namespaces, "namespaces", "", "whether requests may choose namespaces, independent environments in this process: on or off; default is on for loopback addresses, and with --control-token")
 	f.IntVar(&c.MaxNamespaces, "max-namespaces", d.MaxNamespaces, "how many namespaces there may be")
+	f.StringVar(&c.ControlToken, "control-token", "", "`token` that the control API under /api/prinzbox/ asks for; without one it is on where the server listens on loopback only")
+	f.IntVar(&c.Calls.Entries, "calls", 0, "how many calls the request log keeps; default is 10000, -1 keeps none")
+	f.Int64Var(&c.Calls.Bytes, "calls-memory", 0, "how many bytes the request log takes; default is 16 MiB")
+	f.IntVar(&c.Calls.Body, "calls-body", 0, "how many bytes of each text body the request log keeps; default is 8 KiB, -1 keeps none")
 	f.StringVar(&s.durability, "durability", "", "what a write survives: normal (kill -9), full (power cut too), off; default normal, or off with --ephemeral")
 	f.StringVar(&s.readyFile, "ready-file", "", "write the ready line into this `file` too, once everything answers")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")

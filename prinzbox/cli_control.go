@@ -1,0 +1,586 @@
+package prinzbox
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/prinzbox/prinzbox/prinzbox/calls"
+	"github.com/prinzbox/prinzbox/prinzbox/control"
+)
+
+// remote is a running environment, as the commands that control one reach it.
+type remote struct {
+	url, data, readyFile, token, namespace, output string
+
+	cmd *cobra.Command
+}
+
+// controlCommands are the operations of the control API as commands.
+func controlCommands() []*cobra.Command {
+	return []*cobra.Command{
+		statusCommand(), resetCommand(), seedCommand(), snapshotCommand(), restoreCommand(), exportCommand(), importCommand(), clockCommand(), idsCommand(), faultsCommand(),
+		callsCommand(), routesCommand(), namespacesCommand(),
+	}
+}
+
+// controlCommand is a command for a running environment, with the flags that find it.
+func controlCommand(use, short, long string, args cobra.PositionalArgs, run func(r *remote, args []string) error) *cobra.Command {
+	r := &remote{}
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: func(cmd *cobra.Command, list []string) error {
+		if err := args(cmd, list); err != nil {
+			return usageError{fmt.Errorf("%w: prinzbox %s", err, cmd.UseLine()[len("prinzbox "):])}
+		}
+		return nil
+	}}
+	f := cmd.Flags()
+	f.StringVar(&r.url, "url", "", "base `URL` of the environment; default is the one that runs in the data folder")
+	f.StringVar(&r.data, "data", DefaultData, "data `folder` of the environment")
+	f.StringVar(&r.readyFile, "ready-file", "", "`file` that the environment was told to write its ready line into")
+	f.StringVar(&r.token, "control-token", "", "`token` that the environment was started with")
+	f.StringVar(&r.namespace, "namespace", "", "`name` of the namespace that is meant")
+	f.StringVarP(&r.output, "output", "o", "text", "text, or json")
+	cmd.RunE = func(cmd *cobra.Command, list []string) error {
+		r.cmd = cmd
+		for flag, to := range map[string]*string{"url": &r.url, "data": &r.data, "ready-file": &r.readyFile, "control-token": &r.token, "namespace": &r.namespace} {
+			if value := os.Getenv("PRINZBOX_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))); value != "" && !cmd.Flags().Changed(flag) {
+				*to = value
+			}
+		}
+		if r.output != "text" && r.output != "json" {
+			return usageError{fmt.Errorf("-o %s: use text or json", r.output)}
+		}
+		return run(r, list)
+	}
+	return cmd
+}
+
+// find gives the base URL and what speaks to it.
+func (r *remote) find() (string, *http.Client, error) {
+	if r.url != "" {
+		u, err := url.Parse(r.url)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return "", nil, usageError{fmt.Errorf("--url %s: write http://HOST:PORT", r.url)}
+		}
+		return strings.TrimRight(r.url, "/"), http.DefaultClient, nil
+	}
+	var ready Ready
+	if r.readyFile != "" {
+		text, err := os.ReadFile(r.readyFile)
+		if err == nil {
+			err = json.Unmarshal(text, &ready)
+		}
+		if err != nil {
+			return "", nil, fmt.Errorf("--ready-file: nothing is ready: %w", err)
+		}
+	} else {
+		var ok bool
+		if ready, ok = running(r.data); !ok {
+			return "", nil, fmt.Errorf("nothing runs in %s: name the data folder (--data), the ready file (--ready-file), or the address (--url)", r.data)
+		}
+	}
+	client := http.DefaultClient
+	if ready.CABundle != "" {
+		pem, err := os.ReadFile(ready.CABundle)
+		if err != nil {
+			return "", nil, err
+		}
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(pem)
+		client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	}
+	return ready.TrackingURI, client, nil
+}
+
+// send asks the environment. The answer's body is the caller's to close.
+func (r *remote) send(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
+	base, client, err := r.find()
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+ControlPrefix+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if r.token != "" {
+		req.Header.Set(control.TokenHeader, r.token)
+	}
+	if r.namespace != "" {
+		req.Header.Set(NamespaceHeader, r.namespace)
+	}
+	if user := os.Getenv("MLFLOW_TRACKING_USERNAME"); user != "" {
+		req.SetBasicAuth(user, os.Getenv("MLFLOW_TRACKING_PASSWORD"))
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("the environment does not answer: %w", err)
+	}
+	if resp.StatusCode < 400 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what came tells enough
+	var failure struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(text, &failure) == nil && failure.Message != "" {
+		return nil, errors.New(strings.TrimSuffix(failure.Message, "."))
+	}
+	return nil, fmt.Errorf("%s %s: %s %.200s", method, base+ControlPrefix+path, resp.Status, text)
+}
+
+// ask sends a body of JSON, if there is one, and reads the answer.
+func (r *remote) ask(method, path string, body any) (json.RawMessage, error) {
+	var in io.Reader
+	contentType := ""
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		in, contentType = bytes.NewReader(text), "application/json"
+	}
+	resp, err := r.send(r.cmd.Context(), method, path, contentType, in)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
+}
+
+// do asks and prints the answer; told is what text says where there is nothing to show.
+func (r *remote) do(method, path string, body any, told string) error {
+	answer, err := r.ask(method, path, body)
+	if err != nil {
+		return err
+	}
+	return r.print(answer, told)
+}
+
+// print shows an answer.
+func (r *remote) print(answer json.RawMessage, told string) error {
+	out := r.cmd.OutOrStdout()
+	if r.output == "json" {
+		_, err := fmt.Fprintf(out, "%s\n", bytes.TrimSpace(answer))
+		return err
+	}
+	if told != "" {
+		_, err := fmt.Fprintln(out, told)
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(answer))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	rows(table, v)
+	return table.Flush()
+}
+
+// rows writes an object as a line for each field, and a list of objects as a table.
+func rows(out io.Writer, v any) {
+	object, ok := v.(map[string]any)
+	if !ok {
+		_, _ = fmt.Fprintln(out, cell(v)) // the table's flush tells
+		return
+	}
+	names := make([]string, 0, len(object))
+	for name := range object {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		list, ok := object[name].([]any)
+		if !ok || len(list) == 0 {
+			_, _ = fmt.Fprintf(out, "%s\t%s\n", name, cell(object[name]))
+			continue
+		}
+		first, ok := list[0].(map[string]any)
+		if !ok {
+			for _, item := range list {
+				_, _ = fmt.Fprintf(out, "%s\t%s\n", name, cell(item))
+			}
+			continue
+		}
+		columns := make([]string, 0, len(first))
+		for column := range first {
+			columns = append(columns, column)
+		}
+		slices.Sort(columns)
+		_, _ = fmt.Fprintln(out, strings.ToUpper(strings.Join(columns, "\t")))
+		for _, item := range list {
+			fields, _ := item.(map[string]any)
+			cells := make([]string, 0, len(columns))
+			for _, column := range columns {
+				cells = append(cells, cell(fields[column]))
+			}
+			_, _ = fmt.Fprintln(out, strings.Join(cells, "\t"))
+		}
+	}
+}
+
+func cell(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "-"
+	case string:
+		return v
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(text)
+}
+
+func statusCommand() *cobra.Command {
+	return controlCommand("status", "Tell how the running environment is", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("GET", "/status", nil, "") })
+}
+
+func resetCommand() *cobra.Command {
+	return controlCommand("reset [empty|seeded]", "Bring the running environment back to a fresh state",
+		"reset replaces everything by a fresh state, seeded or empty; by default the one that the environment began with. It clears the\nrequest log and the fault rules, and puts clock and ids back. Snapshots stay.",
+		cobra.MaximumNArgs(1), func(r *remote, args []string) error {
+			return r.do("POST", "/reset", map[string]string{"to": strings.Join(args, "")}, "reset")
+		})
+}
+
+func seedCommand() *cobra.Command {
+	return controlCommand("seed", "Make the sample models that the running environment lacks", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("POST", "/seed", nil, "") })
+}
+
+func snapshotCommand() *cobra.Command {
+	var remove bool
+	cmd := controlCommand("snapshot [NAME]", "Keep the state of now under a name, or list the snapshots", "", cobra.MaximumNArgs(1), func(r *remote, args []string) error {
+		switch {
+		case len(args) == 0 && remove:
+			return usageError{errors.New("--delete: name the snapshot")}
+		case len(args) == 0:
+			return r.do("GET", "/snapshots", nil, "")
+		case remove:
+			return r.do("DELETE", "/snapshots/"+url.PathEscape(args[0]), nil, "removed snapshot "+args[0])
+		}
+		return r.do("PUT", "/snapshots/"+url.PathEscape(args[0]), nil, "kept as snapshot "+args[0])
+	})
+	cmd.Flags().BoolVar(&remove, "delete", false, "remove the snapshot")
+	return cmd
+}
+
+func restoreCommand() *cobra.Command {
+	return controlCommand("restore NAME", "Go back to a snapshot", "", cobra.ExactArgs(1), func(r *remote, args []string) error {
+		return r.do("POST", "/snapshots/"+url.PathEscape(args[0])+"/restore", nil, "restored snapshot "+args[0])
+	})
+}
+
+func exportCommand() *cobra.Command {
+	return controlCommand("export FILE", "Write everything that is kept into one file; - is standard output", "", cobra.ExactArgs(1), func(r *remote, args []string) error {
+		return r.download("/export", args[0])
+	})
+}
+
+// download writes an answer into a file, which is whole or not there.
+func (r *remote) download(path, file string) (err error) {
+	resp, err := r.send(r.cmd.Context(), "GET", path, "", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if file == "-" {
+		_, err = io.Copy(r.cmd.OutOrStdout(), resp.Body)
+		return err
+	}
+	out, err := os.Create(file + ".tmp")
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, resp.Body)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return errors.Join(err, os.Remove(out.Name()))
+	}
+	return os.Rename(out.Name(), file)
+}
+
+func importCommand() *cobra.Command {
+	return controlCommand("import FILE", "Replace everything by what an export wrote; - is standard input", "", cobra.ExactArgs(1), func(r *remote, args []string) error {
+		in, err := openInput(r.cmd, args[0])
+		if err != nil {
+			return err
+		}
+		defer in.Close() //nolint:errcheck // only read
+		resp, err := r.send(r.cmd.Context(), "POST", "/import", "application/gzip", in)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		return r.print(json.RawMessage("{}"), "imported "+args[0])
+	})
+}
+
+func openInput(cmd *cobra.Command, file string) (io.ReadCloser, error) {
+	if file == "-" {
+		return io.NopCloser(cmd.InOrStdin()), nil
+	}
+	return os.Open(file)
+}
+
+// under puts commands below one.
+func under(parent *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	parent.AddCommand(below...)
+	return parent
+}
+
+func clockCommand() *cobra.Command {
+	change := func(use, short, field string, value func(text string) (any, error)) *cobra.Command {
+		return controlCommand(use, short, "", cobra.ExactArgs(1), func(r *remote, args []string) error {
+			v, err := value(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			return r.do("PUT", "/clock", map[string]any{field: v}, "")
+		})
+	}
+	text := func(text string) (any, error) { return text, nil }
+	duration := func(text string) (any, error) {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q: write a duration as 90s, 5m or 24h", text)
+		}
+		return float64(d) / float64(time.Millisecond), nil
+	}
+	show := controlCommand("clock", "Show the clock of the running environment, stop it, move it", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("GET", "/clock", nil, "") })
+	return under(show,
+		change("freeze TIME", "Stop the clock at a time (2026-01-02T15:04:05Z, milliseconds since 1970, or now)", "freeze", text),
+		change("set TIME", "Let the clock go on from a time", "set", text),
+		change("advance DURATION", "Move the clock, as 24h or -5m", "advance_ms", duration),
+		change("tick DURATION", "Move the stopped clock by so much at each look", "tick_ms", duration),
+		controlCommand("real", "Go back to the clock of the machine", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("DELETE", "/clock", nil, "") }))
+}
+
+func idsCommand() *cobra.Command {
+	show := controlCommand("ids", "Show where new ids come from, or take them from a seed", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("GET", "/ids", nil, "") })
+	return under(show,
+		controlCommand("seed NUMBER", "Take new ids from a seed", "", cobra.ExactArgs(1), func(r *remote, args []string) error {
+			seed, err := strconv.ParseUint(args[0], 10, 64)
+			if err != nil {
+				return usageError{fmt.Errorf("%q: a seed is a whole number, 0 or more", args[0])}
+			}
+			return r.do("PUT", "/ids", map[string]uint64{"seed": seed}, "")
+		}),
+		controlCommand("random", "Make ids random again", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("DELETE", "/ids", nil, "") }))
+}
+
+func faultsCommand() *cobra.Command {
+	show := controlCommand("faults", "List the fault rules with their counts, add and remove some", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("GET", "/faults", nil, "") })
+	read := func(r *remote, text string) (json.RawMessage, error) {
+		if file, ok := strings.CutPrefix(text, "@"); ok {
+			in, err := openInput(r.cmd, file)
+			if err != nil {
+				return nil, err
+			}
+			defer in.Close() //nolint:errcheck // only read
+			b, err := io.ReadAll(in)
+			return b, err
+		}
+		return json.RawMessage(text), nil
+	}
+	post := func(use, short, method string) *cobra.Command {
+		return controlCommand(use, short, `A rule is JSON (docs/control.md), or @FILE, or @- for standard input:
+
+	prinzbox faults add '{"match": {"operation": "runs/*"}, "latency": {"ms": 500}}'`, cobra.ExactArgs(1), func(r *remote, args []string) error {
+			rule, err := read(r, args[0])
+			if err != nil {
+				return err
+			}
+			if !json.Valid(rule) {
+				return usageError{errors.New("the rule is no JSON")}
+			}
+			return r.do(method, "/faults", rule, "")
+		})
+	}
+	return under(show, post("add RULE", "Add a fault rule", "POST"), post("set RULES", `Put rules, {"faults": […]}, in place of all`, "PUT"),
+		controlCommand("remove ID", "Remove a fault rule", "", cobra.ExactArgs(1), func(r *remote, args []string) error {
+			return r.do("DELETE", "/faults/"+url.PathEscape(args[0]), nil, "removed "+args[0])
+		}),
+		controlCommand("clear", "Remove all fault rules", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("DELETE", "/faults", nil, "no faults") }))
+}
+
+// queryFlags are the parameters that choose calls, as flags.
+func queryFlags(cmd *cobra.Command) func() string {
+	values := map[string]*string{}
+	for _, name := range calls.Parameters() {
+		values[name] = cmd.Flags().String(strings.ReplaceAll(name, "_", "-"), "", "choose calls by "+strings.ReplaceAll(name, "_", " ")+" (docs/control.md)")
+	}
+	return func() string {
+		q := url.Values{}
+		for name, value := range values {
+			if *value != "" {
+				q.Set(name, *value)
+			}
+		}
+		if len(q) == 0 {
+			return ""
+		}
+		return "?" + q.Encode()
+	}
+}
+
+func callsCommand() *cobra.Command {
+	chosen := func(use, short string, run func(r *remote, query string) error) *cobra.Command {
+		var query func() string
+		cmd := controlCommand(use, short, "", cobra.NoArgs, func(r *remote, _ []string) error { return run(r, query()) })
+		query = queryFlags(cmd)
+		return cmd
+	}
+	list := chosen("calls", "List what was asked of the running environment, the newest first", func(r *remote, query string) error {
+		answer, err := r.ask("GET", "/calls"+query, nil)
+		if err != nil || r.output == "json" {
+			return errors.Join(err, printIf(r, answer))
+		}
+		var page calls.Page
+		if err := json.Unmarshal(answer, &page); err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(r.cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
+		_, _ = fmt.Fprintln(table, "NUMBER\tTIME\tKIND\tMETHOD\tSTATUS\tMS\tPATH") // the flush tells
+		for _, c := range page.Calls {
+			_, _ = fmt.Fprintln(table, callLine(&c))
+		}
+		return table.Flush()
+	})
+	file := func(use, path, short string) *cobra.Command {
+		return chosen(use, short, func(r *remote, query string) error { return r.download(path+query, "-") })
+	}
+	return under(list,
+		chosen("count", "Count calls", func(r *remote, query string) error { return r.do("GET", "/calls/count"+query, nil, "") }),
+		chosen("keys", "List the S3 keys of calls", func(r *remote, query string) error { return r.do("GET", "/calls/keys"+query, nil, "") }),
+		chosen("tail", "Print calls as they come", tailCalls),
+		file("har", "/calls/har", "Print calls as an HTTP Archive (HAR 1.2)"), file("curl", "/calls/curl", "Print calls as curl commands"),
+		file("session", "/calls/session", "Print calls as a recorded session, for a bug report"),
+		controlCommand("clear", "Forget all calls", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("DELETE", "/calls", nil, "no calls") }),
+		controlCommand("replay NUMBER|FILE", "Send one call again, or all of a recorded session, and compare the statuses",
+			"The exit code is 1 where a status is another one than was recorded.", cobra.ExactArgs(1), replayCalls))
+}
+
+func printIf(r *remote, answer json.RawMessage) error {
+	if answer == nil {
+		return nil
+	}
+	return r.print(answer, "")
+}
+
+func callLine(c *calls.Call) string {
+	target := c.Path
+	if c.Query != "" {
+		target += "?" + c.Query
+	}
+	if c.Fault != "" {
+		target += "  (" + c.Fault + ")"
+	}
+	return fmt.Sprintf("%d\t%s\t%s\t%s\t%d\t%.1f\t%s", c.Number, c.Time.Local().Format("15:04:05.000"), c.Kind, c.Method, c.Status, c.DurationMS, target)
+}
+
+func tailCalls(r *remote, query string) error {
+	resp, err := r.send(r.cmd.Context(), "GET", "/calls/tail"+query, "", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	dec := newEventReader(resp.Body)
+	for {
+		data, err := dec.next()
+		if errors.Is(err, io.EOF) {
+			return nil // the environment has ended
+		}
+		if err != nil {
+			return err
+		}
+		if r.output == "json" {
+			_, err = fmt.Fprintf(r.cmd.OutOrStdout(), "%s\n", data)
+		} else {
+			var c calls.Call
+			if err := json.Unmarshal(data, &c); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(r.cmd.OutOrStdout(), strings.ReplaceAll(callLine(&c), "\t", "  "))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func replayCalls(r *remote, args []string) error {
+	if _, err := strconv.ParseInt(args[0], 10, 64); err == nil {
+		answer, err := r.ask("POST", "/calls/"+args[0]+"/replay", nil)
+		if err != nil {
+			return err
+		}
+		var done calls.Replayed
+		if err := errors.Join(json.Unmarshal(answer, &done), r.print(answer, "")); err != nil {
+			return err
+		}
+		if !done.Same {
+			return exitCode(exitFailure)
+		}
+		return nil
+	}
+	in, err := openInput(r.cmd, args[0])
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	session, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	if !json.Valid(session) {
+		return fmt.Errorf("%s is no recorded session", args[0])
+	}
+	answer, err := r.ask("POST", "/calls/session/replay", json.RawMessage(session))
+	if err != nil {
+		return err
+	}
+	var done calls.Comparison
+	if err := errors.Join(json.Unmarshal(answer, &done), r.print(answer, "")); err != nil {
+		return err
+	}
+	if done.Other > 0 {
+		return exitCode(exitFailure)
+	}
+	return nil
+}
+
+func routesCommand() *cobra.Command {
+	return controlCommand("routes", "List which versions of the models answer", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("GET", "/routes", nil, "") })
+}
+
+func namespacesCommand() *cobra.Command {
+	show := controlCommand("namespaces", "List the namespaces of the running environment, make and delete some", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("GET", "/namespaces", nil, "") })
+	return under(show,
+		controlCommand("make NAME", "Make a namespace", "", cobra.ExactArgs(1), func(r *remote, args []string) error {
+			return r.do("PUT", "/namespaces/"+url.PathEscape(args[0]), nil, "")
+		}),
+		controlCommand("delete NAME", "Delete a namespace with all that is in it", "", cobra.ExactArgs(1), func(r *remote, args []string) error {
+			return r.do("DELETE", "/namespaces/"+url.PathEscape(args[0]), nil, "deleted "+args[0])
+		}))
+}
