@@ -174,9 +174,7 @@ func TestNoRouteFailsOnBadRequests(t *testing.T) {
 			continue
 		}
 		for _, name := range fieldNames {
-			for _, value := range []string{`{"a":[1]}`, `"\u0000x"`} {
-				ask(route.Method, path, "application/json", "", plausibleBody(name, value))
-			}
+			ask(route.Method, path, "application/json", "", plausibleBody(name, `{"a":[1]}`))
 		}
 	}
 	t.Logf("%d requests to %d routes", asked, len(seen))
