@@ -144,8 +144,6 @@ func TestTraces(t *testing.T) {
 		"/traces?filter=" + url.QueryEscape("feedback.correct = 'true'"):                {[]string{"answer"}, []string{"broken</a>"}},
 		"/traces?filter=" + url.QueryEscape("trace.name = 'none'"):                      {[]string{"No trace matches"}, nil},
 		"/traces?order_by=" + url.QueryEscape("attributes.timestamp_ms ASC") + "&max=1": {[]string{"broken", "Next page"}, []string{"answer</a>"}},
-		"/traces/" + traceID('A'): {[]string{`href="/runs/` + run, `href="/logged-models/` + model, "150 tokens", "Right, &lt;", "In oak barrels.", "TIMEOUT: no answer"}, noMarkup},
-		"/runs/" + run:            {[]string{"What it traced"}, nil},
 	} {
 		status, page := h.get(path)
 		if status != 200 {
@@ -153,6 +151,10 @@ func TestTraces(t *testing.T) {
 		}
 		holds(t, path, page, want.has, want.lacks)
 	}
+	_, page := h.get("/traces/" + traceID('A'))
+	holds(t, "trace", page, []string{`href="/runs/` + run, `href="/logged-models/` + model, "150 tokens", "Right, &lt;", "In oak barrels.", "TIMEOUT: no answer"}, noMarkup)
+	_, page = h.get("/runs/" + run)
+	holds(t, "run", page, []string{"What it traced"}, nil)
 	for path, want := range map[string]string{"/traces?filter=span.colour+%3D+%27x%27": "Invalid span attribute", "/traces?filter=foo": "Invalid clause", "/traces?order_by=colour+ASC": "Invalid", "/traces?page_token=x": "token"} {
 		if status, page := h.get(path); status != 400 || !strings.Contains(page, `role="alert"`) || !strings.Contains(page, want) {
 			t.Errorf("%s: status %d", path, status)

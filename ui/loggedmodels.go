@@ -78,10 +78,19 @@ func (u *UI) loggedModels(r *http.Request) (view, error) {
 			v.hints = append(v.hints, "metrics.`"+v.metrics[0]+"` >= "+v.rows[0].metrics[0])
 		}
 	}
-	v.example = "import mlflow\n\nmlflow.set_tracking_uri(" + quote(u.cfg.Environment().TrackingURI) + ")\nmlflow.set_experiment(" + quote(e.Name) + ")\n\n\n" +
+	v.example = s3Environment(u.cfg.Environment(), e.ArtifactLocation) + "import mlflow\n\nmlflow.set_tracking_uri(" + quote(u.cfg.Environment().TrackingURI) + ")\nmlflow.set_experiment(" + quote(e.Name) + ")\n\n\n" +
 		"class Echo(mlflow.pyfunc.PythonModel):\n    def predict(self, context, model_input: list[str]) -> list[str]:\n        return model_input\n\n\n" +
 		"info = mlflow.pyfunc.log_model(name=\"echo\", python_model=Echo())\nprint(info.model_id)\n"
 	return view{title: "Logged models of " + e.Name, section: "experiments", status: status, scripts: []string{"swap.js"}, body: loggedModelsPage(v)}, nil
+}
+
+// s3Environment is what a Python program needs to be told before it can store files in S3; nothing where they go elsewhere.
+func s3Environment(env Environment, location string) string {
+	if !strings.HasPrefix(location, "s3://") || env.S3Endpoint == "" {
+		return ""
+	}
+	return "import os\n\nos.environ[\"MLFLOW_S3_ENDPOINT_URL\"] = " + quote(env.S3Endpoint) + "\nos.environ[\"AWS_ACCESS_KEY_ID\"] = " + quote(env.AccessKey) +
+		"\nos.environ[\"AWS_SECRET_ACCESS_KEY\"] = " + quote(env.SecretKey) + "\n\n"
 }
 
 // modelOrder reads an order_by clause of the address: "metrics.rmse DESC".

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -93,7 +94,7 @@ func readSpans(file []byte) ([]spanNode, error) {
 	for i, s := range doc.Spans {
 		nodes[i] = newSpanNode(s)
 	}
-	slices.SortStableFunc(nodes, func(a, b spanNode) int { return int(max(-1, min(1, a.start-b.start))) })
+	slices.SortStableFunc(nodes, func(a, b spanNode) int { return cmp.Compare(a.start, b.start) })
 	known := make(map[string]int, len(nodes))
 	for i, n := range nodes {
 		known[n.id] = i
