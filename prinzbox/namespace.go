@@ -225,6 +225,8 @@ func (e *Env) findNamespaces() error {
 	if err != nil {
 		return err
 	}
+	e.named.mu.Lock()
+	defer e.named.mu.Unlock()
 	for _, entry := range entries {
 		root := filepath.Join(e.dir.path, namespacesDir, entry.Name())
 		dir, err := find(root)
