@@ -32,6 +32,8 @@ type entry struct {
 	uri   string
 	state atomic.Pointer[state]
 	mu    sync.Mutex
+	// gone tells that the cache let go of it, maybe while it was being loaded.
+	gone atomic.Bool
 }
 
 // state is what was last known of a model; it is never altered.
@@ -69,6 +71,7 @@ func (c *cache) entry(uri string) *entry {
 		last := c.order.Back()
 		gone := c.order.Remove(last).(*entry)
 		delete(c.entries, gone.uri)
+		gone.gone.Store(true)
 		gone.state.Load().close()
 	}
 	return e
@@ -112,6 +115,9 @@ func (c *cache) refresh(ctx context.Context, e *entry) *state {
 	}
 	e.state.Store(s)
 	old.close()
+	if e.gone.Load() {
+		s.close()
+	}
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"runtime/debug"
 	"sync"
 )
 
@@ -94,8 +95,19 @@ func (q *shadows) work() {
 	}
 }
 
+// recoverShadow keeps an engine's panic from ending the process: behind no request, nobody else catches it.
+func (s *Server) recoverShadow(c *shadowed) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	s.cfg.Log.Error("panic in a shadow", "id", c.id, "model", c.target.Name, "version", c.target.Number, "panic", p, "stack", string(debug.Stack()))
+	c.target.counters.shadows[shadowFailed].Add(1)
+}
+
 // scoreShadow asks the shadow version and compares.
 func (s *Server) scoreShadow(ctx context.Context, c *shadowed) {
+	defer s.recoverShadow(c)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.UpstreamTimeout)
 	defer cancel()
 	var a answer

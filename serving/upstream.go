@@ -172,25 +172,28 @@ func (m *upstream) problem(err error) answer {
 	return e.answer()
 }
 
-// outgoing is a request to the server.
-func (m *upstream) outgoing(h http.Header, action string, to *url.URL) error {
-	hops, _ := strconv.Atoi(h.Get(hopsHeader))
-	if hops >= maxHops {
+// tooFar refuses a request that has passed too many servers like this one.
+func tooFar(h http.Header) error {
+	if hops, _ := strconv.Atoi(h.Get(hopsHeader)); hops >= maxHops {
 		return fmt.Errorf("the request came back here through %d servers: tags %s make a circle", hops, TagUpstream)
 	}
+	return nil
+}
+
+// outgoing makes headers and address of a request to the server.
+func (m *upstream) outgoing(h http.Header, action string, to *url.URL) {
+	hops, _ := strconv.Atoi(h.Get(hopsHeader))
 	// What opens this server is no business of the other one.
 	h.Del("Authorization")
 	h.Del("Cookie")
 	h.Set(hopsHeader, strconv.Itoa(hops+1))
 	*to = *m.base
 	to.Path += "/" + action
-	return nil
 }
 
 // pass sends a request on and its answer back, both as they come; a failure to reach the server is answered too. done hears what was
 // answered, with the beginning of the body of an error; it is called even if the connection has to be broken off.
 func (m *upstream) pass(w http.ResponseWriter, r *http.Request, action string, done func(answer)) {
-	var target url.URL
 	var a answer
 	defer func() {
 		// ReverseProxy panics to break the connection when the server's answer breaks off.
@@ -206,8 +209,7 @@ func (m *upstream) pass(w http.ResponseWriter, r *http.Request, action string, d
 	if r.Header.Get("X-Request-Id") == "" {
 		r.Header.Set("X-Request-Id", w.Header().Get("X-Request-Id"))
 	}
-	header := r.Header.Clone()
-	if err := m.outgoing(header, action, &target); err != nil {
+	if err := tooFar(r.Header); err != nil {
 		a = m.problem(err)
 		writeAnswer(w, a)
 		return
@@ -217,8 +219,10 @@ func (m *upstream) pass(w http.ResponseWriter, r *http.Request, action string, d
 		FlushInterval: -1, // answers may be streams
 		ErrorLog:      m.of.log,
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.Header = header
-			p.Out.URL, p.Out.Host = &target, ""
+			m.outgoing(p.Out.Header, action, p.Out.URL)
+			p.Out.Host = ""
+			p.Out.Header.Del("Connection") // what came in to change the protocol stays here
+			p.Out.Header.Del("Upgrade")
 		},
 		ModifyResponse: func(answered *http.Response) error {
 			a.status = answered.StatusCode
@@ -268,15 +272,13 @@ func (m *upstream) Invoke(ctx context.Context, body []byte, contentType string) 
 
 func (m *upstream) ask(ctx context.Context, method, action string, body []byte, contentType string) answer {
 	r, err := http.NewRequestWithContext(ctx, method, m.base.String(), bytes.NewReader(body))
-	if err == nil {
-		if contentType != "" {
-			r.Header.Set("Content-Type", contentType)
-		}
-		err = m.outgoing(r.Header, action, r.URL)
-	}
 	if err != nil {
 		return m.problem(err)
 	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	m.outgoing(r.Header, action, r.URL)
 	answered, err := m.of.client.Do(r)
 	if err != nil {
 		return m.problem(err)
