@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fixtures opens the models and answers that testdata/make_onnx.py makes.
@@ -166,6 +167,12 @@ func FuzzLoad(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		began := time.Now()
+		defer func() {
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("%d bytes took %v", len(data), took)
+			}
+		}()
 		g, err := load(data, func(string) ([]byte, error) { return nil, os.ErrNotExist })
 		if err != nil {
 			return

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prinzbox/prinzbox/serving/pyobj"
 )
@@ -185,9 +186,13 @@ func FuzzPickle(f *testing.F) {
 
 func FuzzSkops(f *testing.F) {
 	seeds(f, "*.skops")
-	f.Fuzz(func(_ *testing.T, text []byte) {
+	f.Fuzz(func(t *testing.T, text []byte) {
+		began := time.Now()
 		if v, err := pyobj.ReadSkops(text, pyobj.Limits{Nodes: 100_000, Bytes: 1 << 22}); err == nil {
 			touch(v)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%d bytes took %v", len(text), took)
 		}
 	})
 }
