@@ -83,6 +83,7 @@ registered models, sample models, and a web GUI, in one process. Without a comma
 	root.Flags().AddFlagSet(serve.Flags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(serve, execCommand(), envCommand(), gcCommand(), verifyCommand(), stubCommand(), versionCommand())
+	root.AddCommand(doctorCommand())
 	root.AddCommand(controlCommands()...)
 	return root
 }

@@ -107,6 +107,9 @@ func (c Config) secrets() []string {
 // listeners in the words of the request log.
 var listenersOfCalls = [...]calls.Listener{onMain: calls.OnMain, onS3: calls.OnS3, onStatic: calls.OnStatic}
 
+// maxUnread is how much is read of a body that nobody wants: as much as net/http itself reads for a connection to stay open.
+const maxUnread = 256 << 10
+
 // serveWith answers by a world, as the faults say.
 func (e *Env) serveWith(w *world, index int, c *calls.Call, x *calls.Exchange, r *http.Request) {
 	next := w.handlers[index]
@@ -116,6 +119,9 @@ func (e *Env) serveWith(w *world, index int, c *calls.Call, x *calls.Exchange, r
 		return
 	}
 	x.Faulty(plan.Rules)
+	if plan.Error != nil || plan.Reset { // nobody else reads what was sent, which the log should have
+		_, _ = io.CopyN(io.Discard, r.Body, maxUnread) // what cannot be read is not kept
+	}
 	plan.Apply(x, r, e.closing, func(out http.ResponseWriter, f faults.Error) { writeFault(out, c.Kind, r.URL.Path, f) }, next.ServeHTTP)
 }
 

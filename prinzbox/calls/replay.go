@@ -59,7 +59,7 @@ func (c *Call) CanReplay() error {
 	case !c.whole() && c.RequestBodyCut:
 		why = "its body was longer than the log keeps; start with a larger one (--calls-body)"
 	case !c.whole():
-		why = "its body is not text, so the log did not keep it"
+		why = "its body is not text, or nobody read it, so the log did not keep it"
 	case bytes.Contains(c.RequestBody, []byte(Secret)):
 		why = "its body held a secret, which the log did not keep"
 	case c.Kind == Control:
