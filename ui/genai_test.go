@@ -249,7 +249,7 @@ func TestPrompts(t *testing.T) {
 	for path, want := range map[string]struct{ has, lacks []string }{
 		"/prompts":                              {[]string{`href="/prompts/helper"`, "production → 2", "2 prompts"}, []string{`href="/prompts/bot"`}},
 		"/prompts?filter=name+%3D+%27chatty%27": {[]string{`href="/prompts/chatty"`}, []string{`href="/prompts/helper"`}},
-		"/prompts/helper":                       {[]string{"Version 2", "Name sources.", ">question</span>", ">name</span>", "prompt.format(question=…, name=…)", "prompt+%3D+%27helper%2F2%27"}, noMarkup},
+		"/prompts/helper":                       {[]string{"Version 2", "Name sources.", ">question</span>", ">name</span>", "prompt.format(question=&#34;…&#34;, name=&#34;…&#34;)", "prompt+%3D+%27helper%2F2%27"}, noMarkup},
 		"/prompts/helper?version=1":             {[]string{`<h2 id="text">Version 1</h2>`}, append([]string{"Name sources."}, noMarkup...)},
 		"/prompts/helper?version=2&with=1":      {[]string{"<mark>, {{name}}</mark>", "<ins>Name sources.</ins>", "<span>Be short.</span>", "Version 1 → 2"}, noMarkup},
 		"/prompts/helper?version=1&with=2":      {[]string{"<del>Name sources.</del>"}, noMarkup},
@@ -265,6 +265,9 @@ func TestPrompts(t *testing.T) {
 		if status, _ := h.get(path); status != want {
 			t.Errorf("%s: status %d, want %d", path, status, want)
 		}
+	}
+	if _, list := h.get("/palette.json"); !strings.Contains(list, `{"kind":"Prompt","name":"helper","url":"/prompts/helper"}`) {
+		t.Errorf("the palette does not lead to prompts: %s", list)
 	}
 	if resp := h.ask("/prompts/bot"); resp.Request.URL.Path != "/models/bot" {
 		t.Errorf("a model's name leads to %s", resp.Request.URL)

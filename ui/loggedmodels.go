@@ -74,8 +74,10 @@ func (u *UI) loggedModels(r *http.Request) (view, error) {
 		if name, ok := filterText(v.rows[0].name); ok {
 			v.hints = append(v.hints, "name = "+name)
 		}
-		if len(v.metrics) > 0 && !strings.ContainsAny(v.metrics[0], "`\"") && v.rows[0].metrics[0] != "" {
-			v.hints = append(v.hints, "metrics.`"+v.metrics[0]+"` >= "+v.rows[0].metrics[0])
+		for key, m := range latestOf(found.Items[0].Data.Metrics) {
+			if len(v.metrics) > 0 && key == v.metrics[0] && !strings.Contains(key, "`") {
+				v.hints = append(v.hints, "metrics.`"+key+"` >= "+fullNumber(m.Value))
+			}
 		}
 	}
 	v.example = s3Environment(u.cfg.Environment(), e.ArtifactLocation) + "import mlflow\n\nmlflow.set_tracking_uri(" + quote(u.cfg.Environment().TrackingURI) + ")\nmlflow.set_experiment(" + quote(e.Name) + ")\n\n\n" +

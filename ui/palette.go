@@ -6,7 +6,7 @@ import (
 	"github.com/prinzbox/prinzbox/registry"
 )
 
-// paletteEntries bounds how many models, and how many experiments, the palette offers.
+// paletteEntries bounds how many models, prompts and experiments the palette offers.
 const paletteEntries = 500
 
 // entry is one place that the palette leads to.
@@ -23,6 +23,14 @@ func (u *UI) palette(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		for _, m := range models.Items {
 			entries = append(entries, entry{"Model", m.Name, string(modelURL(m.Name))})
+		}
+		var prompts registry.Page[registry.RegisteredModel]
+		if prompts, err = u.cfg.Store.SearchRegisteredModels(r.Context(), registry.Query{Filter: onlyPrompts, MaxResults: paletteEntries}); err != nil {
+			u.writeJSON(w, r, nil, err)
+			return
+		}
+		for _, p := range prompts.Items {
+			entries = append(entries, entry{"Prompt", p.Name, string(promptURL(p.Name))})
 		}
 		var experiments registry.Page[registry.Experiment]
 		experiments, err = u.cfg.Store.SearchExperiments(r.Context(), registry.Query{MaxResults: paletteEntries})

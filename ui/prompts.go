@@ -165,7 +165,7 @@ func (u *UI) prompt(r *http.Request) (view, error) {
 func formatCall(variables []string) string {
 	parts := make([]string, len(variables))
 	for i, name := range variables {
-		parts[i] = name + "=…"
+		parts[i] = name + `="…"`
 	}
 	return "prompt.format(" + strings.Join(parts, ", ") + ")"
 }
