@@ -8,7 +8,7 @@ import (
 
 // Fallback loads models that no engine here scores.
 type Fallback interface {
-	// Load makes a model of the directory at uri. reason is the NOT_IMPLEMENTED error that says why no engine here does. Errors are *registry.Error.
+	// Load makes a model of the directory at uri. objects notes what is read of it; its method Unwrap() Objects gives those of the Config. reason is the NOT_IMPLEMENTED error that says why no engine here does. Errors are *registry.Error.
 	Load(ctx context.Context, objects Objects, uri string, meta Meta, reason error) (*Loaded, error)
 }
 

@@ -11,6 +11,9 @@ type noting struct {
 	etags *[]string
 }
 
+// Unwrap gives the objects below, as [Config] has them.
+func (n *noting) Unwrap() Objects { return n.Objects }
+
 func (n *noting) Open(ctx context.Context, uri, path string) (io.ReadCloser, int64, error) {
 	etag, err := n.ETag(ctx, uri, path)
 	if err != nil {

@@ -33,7 +33,7 @@ func (folder) ETag(context.Context, string, string) (string, error) { return "",
 
 func (folder) Generation() uint64 { return 1 }
 
-func files(_ context.Context, uri string) (names []string, err error) {
+func files(_ context.Context, _ serving.Objects, uri string) (names []string, err error) {
 	err = filepath.WalkDir(uri, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

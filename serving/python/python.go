@@ -37,7 +37,7 @@ type Config struct {
 	Install bool
 	// Dir is a folder of the environment's own, for copies of models and for environments.
 	Dir string
-	// List gives the files below a model's URI as paths with slashes, from the objects that Load was called with.
+	// List gives the files below a model's URI as paths with slashes, from the objects that the server has.
 	List func(ctx context.Context, objects serving.Objects, uri string) ([]string, error)
 	// Timeout bounds one request (default 60 s, MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT's); a worker that exceeds it is ended.
 	Timeout time.Duration
@@ -116,7 +116,11 @@ func (f *Fallback) Load(ctx context.Context, objects serving.Objects, uri string
 	if !meta.PythonFunction {
 		return nil, registry.Errorf(registry.NotImplemented, "%s. It has no python_function flavor, so Python cannot score it either.", why)
 	}
-	files, err := f.cfg.List(ctx, objects, uri)
+	below := objects
+	if w, ok := objects.(interface{ Unwrap() serving.Objects }); ok {
+		below = w.Unwrap()
+	}
+	files, err := f.cfg.List(ctx, below, uri)
 	if err != nil {
 		return nil, err
 	}
