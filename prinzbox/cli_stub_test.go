@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prinzbox/prinzbox/prinzbox"
 )
 
 // The command registers stubs in a running environment, which then answer as told.
 func TestStubCommand(t *testing.T) {
 	t.Parallel()
-	uri := shared(t).TrackingURI()
+	uri := prinzbox.Start(t).TrackingURI()
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		t.Helper()
@@ -119,7 +121,7 @@ func TestStubCommandMistakes(t *testing.T) {
 // With --data the environment that runs there is found.
 func TestStubCommandFindsTheEnvironment(t *testing.T) {
 	t.Parallel()
-	env := shared(t)
+	env := prinzbox.Start(t)
 	code, stdout, stderr := runCommand(t, nil, "stub", "stub-command-data", "--data", *env.Ready().DataDir, "--answer", "1")
 	if code != 0 || !strings.Contains(stdout, env.TrackingURI()+"/stub-command-data/invocations") {
 		t.Errorf("%d %s%s", code, stdout, stderr)

@@ -154,7 +154,7 @@ func TestPromptLabRun(t *testing.T) {
 	}
 	file := "/get-artifact?run_uuid=" + info.RunID + "&path="
 	rows(t, uri, []row{
-		{"GET", file + "eval_results_table.json", "", 200, `{"columns":["word","prompt","output","tokens"],"data":[["hi","Say hi","hi","3"]]}`},
+		{"GET", file + "eval_results_table.json", "", 200, `{"columns": ["word", "prompt", "output", "tokens"], "data": [["hi", "Say hi", "hi", "3"]]}`},
 		{"GET", file + "model/MLmodel", "", 200, "loader_module: mlflow.prompt.promptlab_model"},
 		{"GET", file + "model/parameters.yaml", "", 200, "prompt_template: Say {{ word }} <é>"},
 		{"GET", file + "model/input_example.json", "", 200, `{"inputs":["hi"]}`},
