@@ -144,7 +144,7 @@ func writeFault(w http.ResponseWriter, kind calls.Kind, path string, f faults.Er
 		_, _ = io.WriteString(w, xml.Header) // a client that went away
 		_ = xml.NewEncoder(w).Encode(struct {
 			XMLName                            xml.Name `xml:"Error"`
-			Code, Message, Resource, RequestId string   //nolint:revive,staticcheck // S3's names
+			Code, Message, Resource, RequestId string
 		}{Code: cmp.Or(f.Code, s3Code(status)), Message: message, Resource: path, RequestId: w.Header().Get("X-Request-Id")})
 	case calls.Static:
 		http.Error(w, message, status)

@@ -32,7 +32,7 @@ func BenchmarkExchange(b *testing.B) {
 			w := sink{http.Header{"Content-Type": {"application/json"}}}
 			source := strings.NewReader("")
 			var buf [512]byte
-			var answer = []byte(c.answer)
+			answer := []byte(c.answer)
 			body := again{source}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -94,7 +94,7 @@ func TestSession(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			switch {
 			case strings.HasSuffix(r.URL.Path, "create"):
-				fmt.Fprintf(w, `{"run": {"info": {"run_id": %q}}}`, id)
+				_, _ = fmt.Fprintf(w, `{"run": {"info": {"run_id": %q}}}`, id)
 			case strings.Contains(r.URL.Path+r.URL.RawQuery+string(body), id):
 				w.WriteHeader(status)
 			default:

@@ -3,6 +3,7 @@ package calls_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -226,7 +227,7 @@ func TestTailAndWait(t *testing.T) {
 		send(t, "PUT", fmt.Sprintf("%s/mlflow/k%d", base, i), "", "x")
 		send(t, "GET", fmt.Sprintf("%s/mlflow/k%d", base, i), "", "")
 	}
-	if err := <-done; err != io.EOF || strings.Join(got, " ") != "k0 k1 k2" {
+	if err := <-done; !errors.Is(err, io.EOF) || strings.Join(got, " ") != "k0 k1 k2" {
 		t.Errorf("%v %v", got, err)
 	}
 	if n, err := l.Wait(ctx, 3, calls.Query{Operation: "GetObject"}); n != 3 || err != nil {

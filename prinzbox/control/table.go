@@ -48,7 +48,7 @@ func (a *API) table() []route {
 		a.export(), a.imports(),
 
 		op(get, "/clock", "What the clock says", nil, func(*http.Request, none) (ClockState, error) { return e.Clock().State(), nil }),
-		op(put, "/clock", "Stop the clock, set it, move it, let it tick", &clockRequest{Freeze: "2026-01-02T15:04:05Z", TickMS: ptr(1.0)}, func(_ *http.Request, in clockRequest) (ClockState, error) {
+		op(put, "/clock", "Stop the clock, set it, move it, let it tick", &clockRequest{Freeze: "2026-01-02T15:04:05Z", TickMS: new(1.0)}, func(_ *http.Request, in clockRequest) (ClockState, error) {
 			err := in.apply(e.Clock())
 			return e.Clock().State(), err
 		}),
@@ -57,7 +57,7 @@ func (a *API) table() []route {
 			return e.Clock().State(), nil
 		}),
 		op(get, "/ids", "Where new ids come from", nil, func(*http.Request, none) (IDState, error) { return e.IDs().State(), nil }),
-		op(put, "/ids", "Take new ids from a seed, from its first one on", &idsRequest{Seed: ptr(uint64(1))}, func(_ *http.Request, in idsRequest) (IDState, error) {
+		op(put, "/ids", "Take new ids from a seed, from its first one on", &idsRequest{Seed: new(uint64(1))}, func(_ *http.Request, in idsRequest) (IDState, error) {
 			if in.Seed == nil {
 				return IDState{}, registry.Invalidf("seed: give a whole number, 0 or more.")
 			}
@@ -73,7 +73,7 @@ func (a *API) table() []route {
 			list, err := e.Routes(r.Context())
 			return routeList{list}, err
 		}),
-		op(put, "/routes/{model}", "Set which version of a model answers, by its tags", &RouteSettings{Current: ptr("1"), Split: ptr(""), Shadow: ptr("")}, func(r *http.Request, in RouteSettings) (Route, error) {
+		op(put, "/routes/{model}", "Set which version of a model answers, by its tags", &RouteSettings{Current: new("1"), Split: new(""), Shadow: new("")}, func(r *http.Request, in RouteSettings) (Route, error) {
 			return e.SetRoute(r.Context(), r.PathValue("model"), in)
 		}),
 		op(post, "/stubs/{model}", "Register a version that answers as a stub says (docs/scoring.md)", &stubExample, func(r *http.Request, in json.RawMessage) (stubAnswer, error) {
@@ -100,8 +100,6 @@ func (a *API) table() []route {
 	routes = append(routes, a.callRoutes()...)
 	return append(routes, route{method: get, path: "/openapi.json", summary: "This document", out: nil, outType: "application/json", serve: a.serveOpenAPI})
 }
-
-func ptr[T any](v T) *T { return &v }
 
 type readyAnswer struct {
 	Ready bool `json:"ready"`
@@ -260,15 +258,15 @@ func (a *API) faultRoutes() []route {
 	}
 	return []route{
 		op(http.MethodGet, "/faults", "The fault rules, with counts", nil, func(*http.Request, none) (faultList, error) {
-			return faultList{Seed: ptr(set().SeedNow()), Faults: set().Rules()}, nil
+			return faultList{Seed: new(set().SeedNow()), Faults: set().Rules()}, nil
 		}),
 		op(http.MethodPost, "/faults", "Add a fault rule behind the others", &example, func(_ *http.Request, in faults.Rule) (faults.Rule, error) { return set().Add(in) }),
-		op(http.MethodPut, "/faults", "Put fault rules in place of all that there are; with a seed, chance begins from it", &faultList{Seed: ptr(uint64(1)), Faults: []faults.Rule{example}}, func(_ *http.Request, in faultList) (faultList, error) {
+		op(http.MethodPut, "/faults", "Put fault rules in place of all that there are; with a seed, chance begins from it", &faultList{Seed: new(uint64(1)), Faults: []faults.Rule{example}}, func(_ *http.Request, in faultList) (faultList, error) {
 			added, err := set().Replace(in.Faults)
 			if err == nil && in.Seed != nil {
 				set().Seed(*in.Seed)
 			}
-			return faultList{ptr(set().SeedNow()), added}, err
+			return faultList{new(set().SeedNow()), added}, err
 		}),
 		op(http.MethodDelete, "/faults", "Remove all fault rules", nil, func(*http.Request, none) (none, error) {
 			set().Clear()

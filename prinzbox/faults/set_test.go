@@ -59,9 +59,19 @@ func TestMatch(t *testing.T) {
 		match faults.Match
 		want  bool
 	}{
-		{faults.Match{}, true}, {faults.Match{Kind: calls.S3}, true}, {faults.Match{Kind: calls.MLflow}, false}, {faults.Match{Method: "get"}, true}, {faults.Match{Method: "PUT"}, false},
-		{faults.Match{Path: "/mlflow/*"}, true}, {faults.Match{Path: "/mlflow"}, false}, {faults.Match{Operation: "Get*"}, true}, {faults.Match{Operation: "Put*"}, false},
-		{faults.Match{Bucket: "mlflow", Key: "*b"}, true}, {faults.Match{Bucket: "other"}, false}, {faults.Match{Model: "m"}, false}, {faults.Match{Client: "Boto3*"}, true},
+		{faults.Match{}, true},
+		{faults.Match{Kind: calls.S3}, true},
+		{faults.Match{Kind: calls.MLflow}, false},
+		{faults.Match{Method: "get"}, true},
+		{faults.Match{Method: "PUT"}, false},
+		{faults.Match{Path: "/mlflow/*"}, true},
+		{faults.Match{Path: "/mlflow"}, false},
+		{faults.Match{Operation: "Get*"}, true},
+		{faults.Match{Operation: "Put*"}, false},
+		{faults.Match{Bucket: "mlflow", Key: "*b"}, true},
+		{faults.Match{Bucket: "other"}, false},
+		{faults.Match{Model: "m"}, false},
+		{faults.Match{Client: "Boto3*"}, true},
 	} {
 		var s faults.Set
 		if _, err := s.Add(faults.Rule{Match: c.match, Reset: true}); err != nil {
@@ -90,7 +100,7 @@ func TestChance(t *testing.T) {
 		}
 		return fires(&s, &calls.Call{}, 2000)
 	}
-	if draw(1) != draw(1) || draw(1) == draw(2) {
+	if first, again := draw(1), draw(1); first != again || first == draw(2) {
 		t.Error("a seed gives one sequence, another seed another")
 	}
 	if n := strings.Count(draw(1), "1"); n < 540 || n > 660 {
