@@ -160,4 +160,3 @@ func replayCalls(r *remote, args []string) error {
 	}
 	return nil
 }
-
