@@ -3,7 +3,6 @@ package prinzbox_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http"
 	"strings"
 	"time"
@@ -17,17 +16,20 @@ import (
 func ExampleEnv_faults() {
 	env, err := prinzbox.Open(context.Background(), prinzbox.Config{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
-	defer env.Close()
+	defer func() { _ = env.Close() }() // its end is not the example
 	_, err = env.Faults().Add(faults.Rule{Match: faults.Match{Operation: "runs/create"}, When: faults.When{First: 1}, Error: &faults.Error{Status: 503}})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for range 2 { // the program under test
 		resp, err := http.Post(env.TrackingURI()+"/api/2.0/mlflow/runs/create", "application/json", strings.NewReader(`{"experiment_id": "0"}`))
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		_ = resp.Body.Close()
 	}
@@ -40,11 +42,13 @@ func ExampleEnv_faults() {
 func ExampleEnv_clock() {
 	env, err := prinzbox.Open(context.Background(), prinzbox.Config{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
-	defer env.Close()
+	defer func() { _ = env.Close() }() // its end is not the example
 	if err := env.Clock().Freeze(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	env.IDs().Seed(1)
 	fmt.Println(env.Clock().Now().Format(time.RFC3339), len(env.IDs().New()))
