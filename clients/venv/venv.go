@@ -34,6 +34,7 @@ var pythons = map[string][]string{
 	"fasttrackml-0.6.0": {"3.11", "3.12", "3.13"}, // a peer to measure: a Go program in a wheel
 	"mlserver-1.7.1":    {"3.11"},                 // a peer to measure scoring with, and MLflow beside it
 	"moto-5.2.5":        {"3.11", "3.12", "3.13"}, // an S3 server that is not ours
+	"pytest-9.2.0":      {"3.11", "3.12", "3.13"}, // what uses our plugin
 	"s3-clients":        {"3.11", "3.12", "3.13"}, // minio-py, s3fs, awscli, rclone, DuckDB
 }
 
