@@ -40,7 +40,8 @@ func (e *world) mainHandler() http.Handler {
 		r.Any(prefix+"/*path", gin.WrapH(http.StripPrefix(prefix, proxy)))
 	}
 
-	gui := e.gui()
+	var all http.Handler
+	gui := e.gui(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { all.ServeHTTP(w, r) }))
 	r.NoMethod(func(c *gin.Context) {
 		rest.WriteErrorStatus(c.Writer, http.StatusMethodNotAllowed, registry.EndpointNotFound,
 			"Method "+c.Request.Method+" is not allowed for "+c.Request.URL.Path)
@@ -56,7 +57,7 @@ func (e *world) mainHandler() http.Handler {
 		}
 	})
 	own, controls := e.guard(), e.control()
-	var all http.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	all = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if isControl(req.URL.Path) {
 			controls.ServeHTTP(w, req)
 			return
@@ -76,10 +77,10 @@ func (e *world) mainHandler() http.Handler {
 	return own.wrap(e.authenticate(all))
 }
 
-// gui is the pages; users who are no admins get them without the environment's keys.
-func (e *world) gui() http.Handler {
+// gui is the pages, some of which are made of the API; users who are no admins get them without the environment's keys.
+func (e *world) gui(api http.Handler) http.Handler {
 	c := ui.Config{
-		Store: e.store, Scoring: guiScoring{e.scoring}, Artifacts: uiFiles{e.files}, Objects: e.guiObjects(), Environment: e.environment, Clock: e.cfg.Clock, Log: e.cfg.Log,
+		Store: e.store, Scoring: guiScoring{e.scoring}, Artifacts: uiFiles{e.files}, Objects: e.guiObjects(), Environment: e.environment, Clock: e.cfg.Clock, Log: e.cfg.Log, API: api,
 	}
 	all := ui.New(c)
 	if e.auth == nil {

@@ -312,6 +312,7 @@ func (e *world) proxyConfig() artifacts.ProxyConfig {
 func (e *world) userEnvironment() ui.Environment {
 	env := e.environment()
 	env.AccessKey, env.SecretKey, env.DataDir = "your user name", "ask GET /api/2.0/prinzbox/s3-key", ""
+	env.S3Keys = nil
 	return env
 }
 
@@ -333,6 +334,9 @@ func (e *world) environment() ui.Environment {
 			service.Check = func(ctx context.Context) error { return remote.Check(ctx, bucket) }
 		}
 		env.Services = append(env.Services, service)
+	}
+	for _, k := range e.env.S3Keys()[1:] {
+		env.S3Keys = append(env.S3Keys, ui.S3Key{Name: k.AccessKey, ReadOnly: k.ReadOnly})
 	}
 	if r.DataDir != nil {
 		env.DataDir = *r.DataDir

@@ -20,10 +20,18 @@ type Environment struct {
 	Region      string
 	AccessKey   string
 	SecretKey   string
+	// S3Keys are other keys of the S3 store, without their secrets.
+	S3Keys []S3Key
 	// DataDir is where the state is kept; empty means that nothing is kept.
 	DataDir string
 	// Services are shown with their health, in this order.
 	Services []Service
+}
+
+// S3Key is a key of the S3 store. Those that are ReadOnly list and read; others may do everything.
+type S3Key struct {
+	Name     string
+	ReadOnly bool
 }
 
 // Service is something that listens.

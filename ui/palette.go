@@ -19,6 +19,9 @@ type entry struct {
 // palette lists the places of this environment for the script.
 func (u *UI) palette(w http.ResponseWriter, r *http.Request) {
 	entries := []entry{{"Page", "Home", "/"}, {"Page", "Experiments", "/experiments"}, {"Page", "Models", "/models"}, {"Page", "Traces", "/traces"}, {"Page", "Prompts", "/prompts"}, {"Page", "Datasets", "/datasets"}, {"Page", "S3", "/s3"}}
+	if u.cfg.API != nil {
+		entries = append(entries, entry{"Page", "Calls (request log)", "/calls"}, entry{"Page", "Faults", "/faults"}, entry{"Page", "Admin (seed, reset, snapshots)", "/admin"})
+	}
 	models, err := u.cfg.Store.SearchRegisteredModels(r.Context(), registry.Query{MaxResults: paletteEntries})
 	if err == nil {
 		for _, m := range models.Items {

@@ -27,6 +27,9 @@ type Config struct {
 	// Environment is asked on each request, since addresses are known only when the listeners are open.
 	Environment func() Environment
 	Clock       func() time.Time
+	// API answers requests below /api/ as the environment itself does, for the user of the request's context: the pages of calls, faults and
+	// administration are made of it. nil leaves them out.
+	API http.Handler
 	// Log gets errors that a user may not see; nil means slog's default.
 	Log *slog.Logger
 }
@@ -62,6 +65,7 @@ func New(cfg Config) *UI {
 	u.promptRoutes(mux)
 	u.datasetRoutes(mux)
 	u.loggedModelRoutes(mux)
+	u.operatorRoutes(mux)
 	for pattern, p := range map[string]page{
 		"GET /{$}":                    u.home,
 		"GET /experiments":            u.experiments,
@@ -88,7 +92,7 @@ type page func(r *http.Request) (view, error)
 // view is a page before the frame is put around it.
 type view struct {
 	title string
-	// section is the entry of the navigation that the page belongs to: "home", "experiments", "models", "traces", "prompts", "datasets" or "s3".
+	// section is the entry of the navigation that the page belongs to: "home", "experiments", "models", "traces", "prompts", "datasets", "s3", "calls", "faults" or "admin".
 	section string
 	// status is 200 when zero.
 	status int
@@ -104,6 +108,8 @@ type frame struct {
 	title, section, theme, version, back string
 	scripts                              []string
 	assets                               assets
+	// operates tells that there are pages of calls, faults and administration.
+	operates bool
 }
 
 // show renders the page whole before the first byte is sent, so that a failure is never half a page.
@@ -125,7 +131,7 @@ func (u *UI) write(w http.ResponseWriter, r *http.Request, v view) {
 	if v.status == 0 {
 		v.status = http.StatusOK
 	}
-	f := frame{title: v.title, section: v.section, theme: theme(r), version: u.cfg.Environment().Version, back: r.URL.RequestURI(), scripts: v.scripts, assets: u.assets}
+	f := frame{title: v.title, section: v.section, theme: theme(r), version: u.cfg.Environment().Version, back: r.URL.RequestURI(), scripts: v.scripts, assets: u.assets, operates: u.cfg.API != nil}
 	var buf bytes.Buffer
 	if err := layout(f, v.body).Render(r.Context(), &buf); err != nil {
 		u.cfg.Log.Error("page not rendered", "path", r.URL.Path, "error", err)

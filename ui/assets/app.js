@@ -223,8 +223,8 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     openDialog("help");
   } else if (afterG && event.timeStamp - afterG < 1500) {
-    const page = { h: "/", e: "/experiments", m: "/models", t: "/traces", p: "/prompts", d: "/datasets", s: "/s3" }[event.key];
-    if (page) location.href = page;
+    const page = { h: "/", e: "/experiments", m: "/models", t: "/traces", p: "/prompts", d: "/datasets", s: "/s3", c: "/calls", f: "/faults", a: "/admin" }[event.key];
+    if (page && $(`.bar a[href="${page}"]`)) location.href = page;
   } else if (event.key === "t") {
     turnTheme();
   } else if (event.key === "g") {
