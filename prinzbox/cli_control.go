@@ -265,7 +265,13 @@ func resetCommand() *cobra.Command {
 }
 
 func seedCommand() *cobra.Command {
-	return controlCommand("seed", "Make the sample models that the running environment lacks", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("POST", "/seed", nil, "") })
+	var of control.Samples
+	cmd := controlCommand("seed [MODEL]...", "Make the sample models that the running environment lacks: all, or those named", "", cobra.ArbitraryArgs, func(r *remote, args []string) error {
+		of.Models = args
+		return r.do("POST", "/seed", of, "")
+	})
+	cmd.Flags().Uint64Var(&of.Seed, "seed", 0, "other synthetic data than the usual, the same for the same number")
+	return cmd
 }
 
 func snapshotCommand() *cobra.Command {

@@ -121,13 +121,13 @@ func (c controlled) Reset(ctx context.Context, to string) error {
 }
 
 // Seed implements [control.Environment].
-func (c controlled) Seed(ctx context.Context) ([]string, error) {
+func (c controlled) Seed(ctx context.Context, of control.Samples) ([]string, error) {
 	w, err := c.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer w.leave()
-	names, err := w.trainSamples(context.WithoutCancel(ctx))
+	names, err := w.trainSamples(context.WithoutCancel(ctx), of)
 	return names, user(err)
 }
 

@@ -49,8 +49,17 @@ func TestControlAPI(t *testing.T) {
 		if s := ctl(t, uri, "GET", "/status", "", 200); len(s["seeded"].([]any)) != 0 || s["calls"] != 0.0 {
 			t.Error(s)
 		}
+		if a := ctl(t, uri, "POST", "/seed", `{"models": ["MLF-FraudDetection-3"], "seed": 7}`, 200); fmt.Sprint(a["seeded"]) != "[MLF-FraudDetection-3]" {
+			t.Error(a)
+		}
+		if s := ctl(t, uri, "GET", "/status", "", 200); len(s["seeded"].([]any)) != 1 {
+			t.Error(s)
+		}
+		if a := ctl(t, uri, "POST", "/seed", `{"models": ["nobody"]}`, 400); !strings.Contains(fmt.Sprint(a["message"]), `no sample "nobody": use MLF-ElasticnetWineModel-1`) {
+			t.Error(a)
+		}
 		ctl(t, uri, "POST", "/seed", "", 200)
-		if s := ctl(t, uri, "GET", "/status", "", 200); len(s["seeded"].([]any)) == 0 {
+		if s := ctl(t, uri, "GET", "/status", "", 200); len(s["seeded"].([]any)) != 3 {
 			t.Error(s)
 		}
 		ctl(t, uri, "POST", "/snapshots/with-run/restore", "", 200)

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/prinzbox/prinzbox/artifacts"
+	"github.com/prinzbox/prinzbox/prinzbox/control"
 	"github.com/prinzbox/prinzbox/registry"
 	"github.com/prinzbox/prinzbox/registry/rest"
 	"github.com/prinzbox/prinzbox/registry/sqldb"
@@ -277,18 +278,19 @@ func (e *world) allowLocal(dir string) bool {
 }
 
 func (e *world) seed(ctx context.Context) (err error) {
-	e.ready.Seeded, err = e.trainSamples(ctx)
+	e.ready.Seeded, err = e.trainSamples(ctx, control.Samples{})
 	return err
 }
 
-// trainSamples makes the samples that are not there, and names all.
-func (e *world) trainSamples(ctx context.Context) ([]string, error) {
+// trainSamples makes the chosen samples that are not there, and names those.
+func (e *world) trainSamples(ctx context.Context, of control.Samples) ([]string, error) {
 	return seed.Run(ctx, seed.Config{
 		Store: e.store,
 		Put: func(ctx context.Context, uri string, data []byte) error {
 			return e.files.put(ctx, uri, bytes.NewReader(data), int64(len(data)))
 		},
 		Clock: e.cfg.Clock, Progress: e.cfg.Progress, FraudData: e.cfg.FraudData,
+		Models: of.Models, Seed: of.Seed,
 	})
 }
 

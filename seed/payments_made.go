@@ -51,9 +51,12 @@ func madeCategories() []madeCategory {
 }
 
 // MadePayments returns the synthetic table: always the same rows.
-func MadePayments() []Payment {
+func MadePayments() []Payment { return madePayments(madeSeed) }
+
+// madePayments is a table of the same kind, of another start of the generator.
+func madePayments(seed uint64) []Payment {
 	const customers = 400
-	random := &splitMix{state: madeSeed}
+	random := &splitMix{state: seed}
 
 	ages := []string{"2", "3", "1", "4", "5", "6", "0", "U"}
 	ageShares := cumulate(.315, .247, .16, .14, .09, .04, .006, .002)

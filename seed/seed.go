@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,10 @@ type Config struct {
 	// FraudData, when set, is a table such as ReadBankSim reads, for the fraud model to be trained on instead of the
 	// synthetic payments. It is read only when that model is not there yet.
 	FraudData io.Reader
+	// Models are the samples to make; empty means all.
+	Models []string
+	// Seed, when it is not 0, makes other synthetic payments for the fraud model than the usual ones: the same for the same number.
+	Seed uint64
 }
 
 // Alias is the alias that every sample's version carries.
@@ -41,13 +46,35 @@ type sample struct {
 	train      func() (*Trained, error)
 }
 
+// chosen are the samples that Models names. INVALID_PARAMETER_VALUE when it names one that there is not.
+func (cfg *Config) chosen() ([]sample, error) {
+	all := cfg.samples()
+	if len(cfg.Models) == 0 {
+		return all, nil
+	}
+	var names []string
+	chosen := all[:0:0]
+	for _, s := range all {
+		names = append(names, s.name)
+		if slices.Contains(cfg.Models, s.name) {
+			chosen = append(chosen, s)
+		}
+	}
+	for _, m := range cfg.Models {
+		if !slices.Contains(names, m) {
+			return nil, registry.Invalidf("models: there is no sample %.100q: use %s.", m, strings.Join(names, ", "))
+		}
+	}
+	return chosen, nil
+}
+
 func (cfg *Config) samples() []sample {
 	var all []sample
 	for i, spec := range Wines() {
 		all = append(all, sample{spec.Name, i + 1, func() (*Trained, error) { return Wine(spec) }})
 	}
 	return append(all, sample{FraudName, 3, func() (*Trained, error) {
-		payments, origin, err := fraudPayments(cfg.FraudData)
+		payments, origin, err := fraudPayments(cfg.FraudData, cfg.Seed)
 		if err != nil {
 			return nil, err
 		}
@@ -58,7 +85,7 @@ func (cfg *Config) samples() []sample {
 // Bucket is where the sample models' experiments keep their files; it must be there before Run.
 const Bucket = "mlflow"
 
-// Run trains and registers the sample models that are not there yet, all at once, and returns the names of all of them.
+// Run trains and registers the chosen sample models that are not there yet, all at once, and returns the names of all that were chosen.
 // Each gets an experiment "Test experiment N" at s3://mlflow/N, a finished run, its model directory under the run's
 // artifacts, a registered model with one version, and the alias champion.
 //
@@ -66,8 +93,12 @@ const Bucket = "mlflow"
 // that was cut short is finished. Experiments, runs and registered models that a user deleted, but that a missing model
 // needs, come back.
 func Run(ctx context.Context, cfg Config) (names []string, err error) {
+	samples, err := cfg.chosen()
+	if err != nil {
+		return nil, err
+	}
 	var missing []sample
-	for _, s := range cfg.samples() {
+	for _, s := range samples {
 		names = append(names, s.name)
 		needed, err := cfg.needed(ctx, s)
 		if err != nil {

@@ -341,3 +341,15 @@ func BenchmarkRun(b *testing.B) {
 		}
 	}
 }
+
+// TestChosen makes one sample of other synthetic data than the usual.
+func TestChosen(t *testing.T) {
+	usual, other, again := MadePayments(), madePayments(7), madePayments(7)
+	if !slices.Equal(other, again) || slices.Equal(usual, other) {
+		t.Error("the same number should give the same payments, another one others")
+	}
+	cfg := Config{Models: []string{FraudName, "nobody"}}
+	if _, err := Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), `no sample "nobody"`) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -174,10 +174,14 @@ func fixedID(kind, name string) string {
 
 func floatText(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// fraudPayments reads the user's table, or makes the synthetic one when there is none.
-func fraudPayments(r io.Reader) (payments []Payment, origin string, err error) {
-	if r == nil {
-		return MadePayments(), "synthetic payments in the shape of BankSim", nil
+// fraudPayments reads the user's table, or makes the synthetic one when there is none or a seed asks for another.
+func fraudPayments(r io.Reader, seed uint64) (payments []Payment, origin string, err error) {
+	const synthetic = "synthetic payments in the shape of BankSim"
+	switch {
+	case seed != 0:
+		return madePayments(seed), fmt.Sprintf("%s, seed %d", synthetic, seed), nil
+	case r == nil:
+		return MadePayments(), synthetic, nil
 	}
 	payments, err = ReadBankSim(r)
 	return payments, "the payments given by the user", err

@@ -27,8 +27,8 @@ type Environment interface {
 	// Reset goes to a fresh state, "empty" or "seeded"; "" is the one that the environment began with. It clears calls and faults and puts clock
 	// and ids back.
 	Reset(ctx context.Context, to string) error
-	// Seed makes the sample models that are not there, and names all that are.
-	Seed(ctx context.Context) ([]string, error)
+	// Seed makes the samples that are not there, and names all that were asked for.
+	Seed(ctx context.Context, of Samples) ([]string, error)
 	Snapshots(ctx context.Context) ([]Snapshot, error)
 	Snapshot(ctx context.Context, name string) error
 	Restore(ctx context.Context, name string) error

@@ -28,8 +28,8 @@ func (a *API) table() []route {
 			}
 			return none{}, registry.Invalidf("to: %.40q: use empty or seeded, or leave it out for the state that the environment began with.", in.To)
 		}),
-		op(post, "/seed", "Make the sample models that are not there", nil, func(r *http.Request, _ none) (seedAnswer, error) {
-			names, err := e.Seed(r.Context())
+		op(post, "/seed", "Make the sample models that are not there: all, or those named", &Samples{Models: []string{"MLF-FraudDetection-3"}, Seed: 7}, func(r *http.Request, in Samples) (seedAnswer, error) {
+			names, err := e.Seed(r.Context(), in)
 			return seedAnswer{names}, err
 		}),
 		op(get, "/snapshots", "List the snapshots", nil, func(r *http.Request, _ none) (snapshotList, error) {

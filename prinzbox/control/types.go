@@ -57,3 +57,11 @@ type RouteSettings struct {
 	Split   *string `json:"split"`
 	Shadow  *string `json:"shadow"`
 }
+
+// Samples says which sample models to make.
+type Samples struct {
+	// Models are the names of the samples; none means all.
+	Models []string `json:"models,omitempty"`
+	// Seed makes other synthetic data than the usual where a sample is trained on such, the same for the same number; 0 means the usual.
+	Seed uint64 `json:"seed,omitempty"`
+}
