@@ -184,7 +184,13 @@ func TestAdminPage(t *testing.T) {
 	if n := len(ctl(t, uri, "GET", "/status", "", 200)["seeded"].([]any)); n != 0 {
 		t.Errorf("%d sample models", n)
 	}
-	do("All sample models", "do", "seed")
+	do("whole number", "do", "seed", "number", "one")
+	do("The sample models are there.", "do", "seed", "models", "MLF-FraudDetection-3")
+	if n := len(ctl(t, uri, "GET", "/status", "", 200)["seeded"].([]any)); n != 1 {
+		t.Errorf("%d sample models", n)
+	}
+	do("models", "do", "seed", "models", hostile)
+	do("The sample models are there.", "do", "seed")
 	do("This is the state of the snapshot.", "do", "restore", "name", "one")
 	if _, err := env.Store().Run(t.Context(), run); err != nil {
 		t.Error(err)

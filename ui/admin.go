@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,7 +160,7 @@ func (u *UI) adminPage(r *http.Request, problem string) (view, error) {
 
 // adminDone words what a form has done.
 var adminDone = map[string]string{
-	"seed": "All sample models are there.", "reset": "This is a fresh state.", "snapshot": "The snapshot is kept.", "restore": "This is the state of the snapshot.",
+	"seed": "The sample models are there.", "reset": "This is a fresh state.", "snapshot": "The snapshot is kept.", "restore": "This is the state of the snapshot.",
 	"delete-snapshot": "The snapshot is gone.", "freeze": "The clock stands.", "advance": "The clock has moved.", "real": "The clock is the machine's again.",
 	"namespace": "The namespace is there.", "delete-namespace": "The namespace is gone.", "webhook": "The webhook was called: its receiver answered well.",
 	"import": "This is the imported state.",
@@ -194,7 +195,18 @@ func (u *UI) changeAdmin(r *http.Request) (view, error) {
 	var err error
 	switch do {
 	case "seed":
-		err = u.command(r, http.MethodPost, apiPrefix+"/seed", nil, nil)
+		want := map[string]any{}
+		if names := strings.FieldsFunc(r.FormValue("models"), func(c rune) bool { return c == ',' || c == ' ' }); len(names) > 0 {
+			want["models"] = names
+		}
+		if text := strings.TrimSpace(r.FormValue("number")); text != "" {
+			n, bad := strconv.ParseInt(text, 10, 64)
+			if bad != nil {
+				return u.adminPage(r, "number: write a whole number, or nothing for the samples as they always are.")
+			}
+			want["seed"] = n
+		}
+		err = u.command(r, http.MethodPost, apiPrefix+"/seed", want, nil)
 	case "reset":
 		err = u.command(r, http.MethodPost, apiPrefix+"/reset", map[string]string{"to": name}, nil)
 	case "snapshot":

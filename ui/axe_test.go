@@ -139,27 +139,7 @@ func TestAxe(t *testing.T) {
 		t.Errorf("only %d pages were found: %q", len(paths), paths)
 	}
 	paths = append(paths, "/nowhere", "/experiments/"+experiment+"?filter=metrics.rmse+%3C%3C+1", wineModel+"?from=1&to=2")
-	check := func(where string) {
-		t.Helper()
-		if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](source+"\n;0")); err != nil {
-			t.Fatalf("%s: %v", where, err)
-		}
-		b.text(`(() => { window.axeSaid = ""; axe.run(document, { resultTypes: ["violations"] }).then((r) => { window.axeSaid = JSON.stringify(r.violations
-			.filter((v) => v.impact === "serious" || v.impact === "critical")
-			.map((v) => ({ id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + " " + n.failureSummary) }))); }, (e) => { window.axeSaid = "axe: " + e; }); })()`)
-		b.until(`window.axeSaid`)
-		var violations []struct {
-			ID, Help string
-			Nodes    []string
-		}
-		said := b.text(`window.axeSaid`)
-		if err := json.Unmarshal([]byte(said), &violations); err != nil {
-			t.Fatalf("%s: %s", where, said)
-		}
-		for _, v := range violations {
-			t.Errorf("%s: %s (%s)\n  %s", where, v.ID, v.Help, strings.Join(v.Nodes, "\n  "))
-		}
-	}
+	check := func(where string) { t.Helper(); axe(b, source, where) }
 	for _, theme := range []string{"light", "dark"} {
 		b.system(theme)
 		for _, path := range paths {
@@ -176,4 +156,28 @@ func TestAxe(t *testing.T) {
 		check("question (" + theme + ")")
 	}
 	t.Logf("%d pages, each in two themes", len(paths))
+}
+
+// axe lets axe-core look at the page that is open.
+func axe(b *browser, source, where string) {
+	t := b.t
+	t.Helper()
+	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](source+"\n;0")); err != nil {
+		t.Fatalf("%s: %v", where, err)
+	}
+	b.text(`(() => { window.axeSaid = ""; axe.run(document, { resultTypes: ["violations"] }).then((r) => { window.axeSaid = JSON.stringify(r.violations
+			.filter((v) => v.impact === "serious" || v.impact === "critical")
+			.map((v) => ({ id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + " " + n.failureSummary) }))); }, (e) => { window.axeSaid = "axe: " + e; }); })()`)
+	b.until(`window.axeSaid`)
+	var violations []struct {
+		ID, Help string
+		Nodes    []string
+	}
+	said := b.text(`window.axeSaid`)
+	if err := json.Unmarshal([]byte(said), &violations); err != nil {
+		t.Fatalf("%s: %s", where, said)
+	}
+	for _, v := range violations {
+		t.Errorf("%s: %s (%s)\n  %s", where, v.ID, v.Help, strings.Join(v.Nodes, "\n  "))
+	}
 }
