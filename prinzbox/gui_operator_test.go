@@ -33,7 +33,7 @@ func form(t *testing.T, address string, values url.Values, header ...string) (st
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read whole
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -232,6 +232,23 @@ func TestAdminPageAsksForToken(t *testing.T) {
 	}
 	if status, _ := raw(t, "GET", uri+"/calls/har", "", ""); status != 401 {
 		t.Errorf("har: %d", status)
+	}
+	for token, want := range map[string]int{`open sesame; "please"`: 200, "open": 401, "a\r\nb": 401} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, uri+"/admin", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(&http.Cookie{Name: "prinzbox_token", Value: url.QueryEscape(token)}) //nolint:gosec // a request's cookie
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != want {
+			t.Errorf("%q: %d, not %d", token, resp.StatusCode, want)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

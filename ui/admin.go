@@ -18,7 +18,6 @@ type adminView struct {
 	namespaces []namespace
 	webhooks   []webhook
 	received   []delivery
-	keys       []S3Key
 	env        Environment
 	problem    string
 	done       string
@@ -56,7 +55,9 @@ func (s adminStatus) facts() (list []keyValue) {
 		ids = "from the seed " + itoa64(int64(s.IDs.Seed)) //nolint:gosec // shown only
 	}
 	list = []keyValue{
-		{Key: "Version", Value: s.Version + ", answering as MLflow " + s.MLflow}, {Key: "Process", Value: itoa(s.PID) + ", since " + s.Started.UTC().Format("2006-01-02 15:04:05 UTC")}, {Key: "Kept in", Value: where},
+		{Key: "Version", Value: s.Version + ", answering as MLflow " + s.MLflow},
+		{Key: "Process", Value: itoa(s.PID) + ", since " + s.Started.UTC().Format("2006-01-02 15:04:05 UTC")},
+		{Key: "Kept in", Value: where},
 		{Key: "New ids", Value: ids},
 	}
 	if s.Namespace != "" {

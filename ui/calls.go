@@ -223,9 +223,7 @@ func (u *UI) calls(r *http.Request) (view, error) {
 		Next  int64  `json:"next"`
 	}
 	status := 0
-	switch err := u.command(r, http.MethodGet, apiPrefix+"/calls?"+v.api().Encode(), nil, &found); {
-	case err == nil:
-	default:
+	if err := u.command(r, http.MethodGet, apiPrefix+"/calls?"+v.api().Encode(), nil, &found); err != nil {
 		message, ok := isUserError(err)
 		if !ok {
 			return view{}, err

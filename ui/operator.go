@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/prinzbox/prinzbox/registry"
@@ -71,7 +72,7 @@ func (u *UI) withToken(p page) page {
 func (u *UI) setToken(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)
 	http.SetCookie(w, &http.Cookie{
-		Name: tokenCookie, Value: strings.TrimSpace(r.FormValue("token")), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil, Quoted: true,
+		Name: tokenCookie, Value: url.QueryEscape(strings.TrimSpace(r.FormValue("token"))), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
 	})
 	http.Redirect(w, r, localPath(r.FormValue("back")), http.StatusSeeOther)
 }
@@ -87,7 +88,9 @@ func apiRequest(r *http.Request, method, path string, body io.Reader) (*http.Req
 	}
 	q.Host, q.RemoteAddr, q.TLS = r.Host, r.RemoteAddr, r.TLS
 	if c, err := r.Cookie(tokenCookie); err == nil {
-		q.Header.Set(tokenHeader, c.Value)
+		if token, err := url.QueryUnescape(c.Value); err == nil {
+			q.Header.Set(tokenHeader, token)
+		}
 	}
 	return q, nil
 }
