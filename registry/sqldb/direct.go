@@ -155,7 +155,7 @@ func openDirect(uri string) (*directConn, error) {
 	if rc != sqlite3.SQLITE_OK {
 		return nil, errors.Join(c.err(rc), c.close())
 	}
-	for _, p := range slices.Concat(readPragmas, commonPragmas) {
+	for _, p := range slices.Concat(commonPragmas, readPragmas) {
 		if err := c.each(func(*Row) error { return nil }, "PRAGMA "+p, nil); err != nil {
 			return nil, errors.Join(err, c.close())
 		}
