@@ -86,11 +86,11 @@ func (w *modelFolder) look(ctx context.Context) {
 			continue
 		}
 		w.taken[name] = look
-		version, err := w.register(ctx, name, dir, files)
+		version, added, err := w.env.registerModel(ctx, name, dir, files)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			w.env.cfg.Log.Error("a model of the folder was not registered", "model", name, "error", err)
-		case version != "":
+		case added:
 			w.env.cfg.Log.Info("registered a model of the folder", "model", name, "version", version)
 		}
 	}
@@ -133,64 +133,64 @@ func listModelFiles(dir string) (files []string, look string, err error) {
 	return files, text.String(), err
 }
 
-// register makes a version of the files, unless the newest one from this folder holds the same. It gives the new version's number, or "".
-func (w *modelFolder) register(ctx context.Context, name, dir string, files []string) (string, error) {
+// registerModel makes a version of the files of a model directory, unless one of the newest holds the same, and gives its number.
+func (e *world) registerModel(ctx context.Context, name, dir string, files []string) (version string, added bool, err error) {
 	sum, err := hashFiles(dir, files)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	store := w.env.store
+	store := e.store
 	model, err := store.RegisteredModel(ctx, name)
 	if registry.IsCode(err, registry.ResourceDoesNotExist) {
 		_, err = store.CreateRegisteredModel(ctx, registry.NewRegisteredModel{Name: name})
 	}
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	for _, v := range model.LatestVersions {
 		if slices.Contains(v.Tags, registry.KeyValue{Key: tagModelFolder, Value: sum}) {
-			return "", nil
+			return v.Version, false, nil
 		}
 	}
-	run, err := w.newRun(ctx, name)
+	run, err := e.newModelRun(ctx, name)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	source := run.ArtifactURI + "/model"
 	for _, file := range files {
-		if err := w.upload(ctx, source+"/"+file, filepath.Join(dir, filepath.FromSlash(file))); err != nil {
-			return "", err
+		if err := e.uploadFile(ctx, source+"/"+file, filepath.Join(dir, filepath.FromSlash(file))); err != nil {
+			return "", false, err
 		}
 	}
-	finished, end := registry.RunFinished, w.env.cfg.Clock().UnixMilli()
+	finished, end := registry.RunFinished, e.cfg.Clock().UnixMilli()
 	if _, err := store.UpdateRun(ctx, run.RunID, registry.RunUpdate{Status: &finished, EndTime: &end}); err != nil {
-		return "", err
+		return "", false, err
 	}
 	v, err := store.CreateModelVersion(ctx, registry.NewModelVersion{
 		Name: name, Source: source, RunID: run.RunID, Tags: []registry.KeyValue{{Key: tagModelFolder, Value: sum}},
 	})
-	return v.Version, err
+	return v.Version, err == nil, err
 }
 
 // folderExperiment holds a run for each version from the folder: Prinz, for one, asks for every version's run.
 const folderExperiment = "Model folder"
 
-func (w *modelFolder) newRun(ctx context.Context, name string) (registry.RunInfo, error) {
-	store := w.env.store
+func (e *world) newModelRun(ctx context.Context, name string) (registry.RunInfo, error) {
+	store := e.store
 	experiment, err := store.ExperimentByName(ctx, folderExperiment)
 	if registry.IsCode(err, registry.ResourceDoesNotExist) {
-		experiment.ID, err = store.CreateExperiment(ctx, registry.NewExperiment{Name: folderExperiment, ArtifactLocation: "s3://" + w.env.cfg.Bucket + "/model-folder"})
+		experiment.ID, err = store.CreateExperiment(ctx, registry.NewExperiment{Name: folderExperiment, ArtifactLocation: "s3://" + e.cfg.Bucket + "/model-folder"})
 	}
 	if err != nil {
 		return registry.RunInfo{}, err
 	}
 	run, err := store.CreateRun(ctx, registry.NewRun{
-		ExperimentID: experiment.ID, Name: name, UserID: "prinzbox", StartTime: w.env.cfg.Clock().UnixMilli(),
+		ExperimentID: experiment.ID, Name: name, UserID: "prinzbox", StartTime: e.cfg.Clock().UnixMilli(),
 	})
 	return run.Info, err
 }
 
-func (w *modelFolder) upload(ctx context.Context, uri, file string) error {
+func (e *world) uploadFile(ctx context.Context, uri, file string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (w *modelFolder) upload(ctx context.Context, uri, file string) error {
 	if err != nil {
 		return err
 	}
-	return w.env.files.put(ctx, uri, f, info.Size())
+	return e.files.put(ctx, uri, f, info.Size())
 }
 
 func hashFiles(dir string, files []string) (string, error) {
