@@ -203,8 +203,8 @@ func (p *Plan) add(r *rule, limited bool, kind calls.Kind, chance random) {
 }
 
 func (m *Match) matches(c *calls.Call) bool {
-	// A rule for everything leaves the control API alone: nobody could remove it.
-	if m.Kind == "" && c.Kind == calls.Control {
+	// A rule for everything leaves the control API and the pages alone: nobody could remove it.
+	if m.Kind == "" && (c.Kind == calls.Control || c.Kind == calls.GUI) {
 		return false
 	}
 	return (m.Kind == "" || m.Kind == c.Kind) && (m.Method == "" || strings.EqualFold(m.Method, c.Method)) &&
