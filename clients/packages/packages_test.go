@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 func binary(t *testing.T) string {
 	t.Helper()
 	program.once.Do(func() {
+		//nolint:usetesting // all tests share it; TestMain removes it
 		if program.dir, program.err = os.MkdirTemp("", "prinzbox-packages-"); program.err != nil {
 			return
 		}
