@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prinzbox/prinzbox/clients/measure"
 	"github.com/prinzbox/prinzbox/clients/venv"
 )
 
@@ -199,47 +200,10 @@ func (s *sut) newExperiment(name string) string {
 	return made.ID
 }
 
-// p50 is the median time of n calls in milliseconds.
-func p50(n int, f func(i int)) float64 {
-	took := make([]time.Duration, n)
-	for i := range took {
-		begin := time.Now()
-		f(i)
-		took[i] = time.Since(begin)
-	}
-	slices.Sort(took)
-	return float64(took[n/2].Microseconds()) / 1000
-}
-
 func seconds(f func()) float64 {
 	begin := time.Now()
 	f()
 	return time.Since(begin).Seconds()
-}
-
-// resident is the memory of a process and its children in MiB.
-func resident(pid int) float64 {
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	if err != nil {
-		return 0
-	}
-	var sum float64
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			sum = kib / 1024
-		}
-	}
-	children, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
-	for _, file := range children {
-		list, _ := os.ReadFile(file)
-		for child := range strings.FieldsSeq(string(list)) {
-			if id, err := strconv.Atoi(child); err == nil {
-				sum += resident(id)
-			}
-		}
-	}
-	return sum
 }
 
 func metrics(from, n int) []object {
@@ -276,7 +240,7 @@ func (s *sut) tracking(scale int) {
 	for i := range 20 {
 		one(run, -1-i)
 	}
-	s.rows["log-metric p50, ms"] = p50(max(20, 500/scale), func(i int) { one(run, i) })
+	s.rows["log-metric p50, ms"] = measure.Median(max(20, 500/scale), func(i int) { one(run, i) })
 	batches := max(1, 50/scale)
 	batchRun := s.newRun(experiment)
 	bodies := make([][]byte, batches) // made before the clock starts: a client's JSON is not the server's
@@ -289,7 +253,7 @@ func (s *sut) tracking(scale int) {
 		}
 	})
 	s.rows["log-batch of 1,000, rows/s"] = float64(batches*1000) / took
-	s.rows["get-history of all points, ms"] = p50(3, func(int) {
+	s.rows["get-history of all points, ms"] = measure.Median(3, func(int) {
 		if text := s.get("metrics/get-history?metric_key=loss&max_results=50000&run_id=" + batchRun); bytes.Count(text, []byte(`"loss"`)) != batches*1000 {
 			t.Fatalf("%s: get-history has %d points", s.name, bytes.Count(text, []byte(`"loss"`)))
 		}
@@ -339,7 +303,7 @@ func (s *sut) search(runs int, label string) {
 		})
 	}
 	query := object{"experiment_ids": []string{experiment}, "filter": "metrics.score > 10 and params.kind = 'k1'", "order_by": []string{"metrics.score DESC"}, "max_results": 100}
-	s.rows["runs/search, page of 100, at "+label+" runs p50, ms"] = p50(20, func(int) { s.post("runs/search", query) })
+	s.rows["runs/search, page of 100, at "+label+" runs p50, ms"] = measure.Median(20, func(int) { s.post("runs/search", query) })
 	found := 0
 	took := seconds(func() {
 		for token := ""; ; {
@@ -363,8 +327,8 @@ func (s *sut) registry(versions int, label string) {
 	for range versions {
 		s.post("model-versions/create", object{"name": name, "source": "runs:/" + run + "/model", "run_id": run})
 	}
-	s.rows["registered-models/get at "+label+" versions p50, ms"] = p50(50, func(int) { s.get("registered-models/get?name=" + name) })
-	s.rows["model-versions/search at "+label+" versions p50, ms"] = p50(50, func(int) { s.get("model-versions/search?max_results=100&filter=name%3D%27" + name + "%27") })
+	s.rows["registered-models/get at "+label+" versions p50, ms"] = measure.Median(50, func(int) { s.get("registered-models/get?name=" + name) })
+	s.rows["model-versions/search at "+label+" versions p50, ms"] = measure.Median(50, func(int) { s.get("model-versions/search?max_results=100&filter=name%3D%27" + name + "%27") })
 }
 
 // drain reads a file and keeps nothing of it.
@@ -394,12 +358,12 @@ func (s *sut) drain(path string) (int64, error) {
 func (s *sut) proxy(mib int) {
 	body := bytes.Repeat([]byte("0123456789abcdef"), mib<<16)
 	const path = "/api/2.0/mlflow-artifacts/artifacts/peers/big"
-	s.rows["artifact proxy PUT, MB/s"] = float64(len(body)) / 1e3 / p50(3, func(int) {
+	s.rows["artifact proxy PUT, MB/s"] = float64(len(body)) / 1e3 / measure.Median(3, func(int) {
 		if _, err := s.try("PUT", path, body); err != nil {
 			s.t.Fatalf("%s: %v", s.name, err)
 		}
 	})
-	s.rows["artifact proxy GET, MB/s"] = float64(len(body)) / 1e3 / p50(3, func(int) {
+	s.rows["artifact proxy GET, MB/s"] = float64(len(body)) / 1e3 / measure.Median(3, func(int) {
 		if n, err := s.drain(path); err != nil || n != int64(len(body)) {
 			s.t.Fatalf("%s: %d bytes, %v", s.name, n, err)
 		}
@@ -441,7 +405,7 @@ func TestPeers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, name, commands[name])
 			time.Sleep(time.Second)
-			s.rows["memory idle, MiB"] = resident(s.pid)
+			s.rows["memory idle, MiB"] = measure.Resident(s.pid)
 			s.tracking(scale)
 			if name != columns[3] { // it differs in what a write costs
 				s.search(max(20, 2000/scale), "2,000")
@@ -450,11 +414,11 @@ func TestPeers(t *testing.T) {
 					s.proxy(64)
 				}
 			}
-			s.rows["memory after, MiB"] = resident(s.pid)
+			s.rows["memory after, MiB"] = measure.Resident(s.pid)
 			if name == columns[2] {
 				s.search(max(40, 20000/scale), "20,000")
 				s.registry(max(20, 10000/scale), "10,000")
-				s.rows["memory after all of it, MiB"] = resident(s.pid)
+				s.rows["memory after all of it, MiB"] = measure.Resident(s.pid)
 			}
 			results[name] = s.rows
 		})

@@ -24,6 +24,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsv4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/prinzbox/prinzbox/clients/measure"
 )
 
 const bucket = "figures"
@@ -178,20 +180,10 @@ func (s *sut) text(q signed) []byte {
 	return b.Bytes()
 }
 
-// p50 is the median time of n calls in milliseconds.
-func p50(n int, f func(i int)) float64 {
-	took := make([]time.Duration, n)
-	for i := range took {
-		begin := time.Now()
-		f(i)
-		took[i] = time.Since(begin)
-	}
-	slices.Sort(took)
-	return float64(took[n/2].Microseconds()) / 1000
-}
-
 // rate is the speed of moving size bytes, in MB/s: the median of n times.
-func rate(size, n int, f func()) float64 { return float64(size) / 1e3 / p50(n, func(int) { f() }) }
+func rate(size, n int, f func()) float64 {
+	return float64(size) / 1e3 / measure.Median(n, func(int) { f() })
+}
 
 func noise(size int) []byte {
 	data := make([]byte, size)
@@ -217,7 +209,7 @@ func (s *sut) small(scale int) {
 	}
 	n := max(20, 600/scale)
 	for row, list := range map[string][]signed{rowPut: puts, rowGet: gets, rowHead: heads} {
-		s.rows[row] = p50(n, func(i int) { s.do(list[i%len(list)]) })
+		s.rows[row] = measure.Median(n, func(i int) { s.do(list[i%len(list)]) })
 	}
 	for row, method := range map[string]string{rowPuts: "PUT", rowGets: "GET"} {
 		s.rows[row] = s.crowd(scale, method, data)
@@ -309,7 +301,7 @@ func (s *sut) list(row, name string, n int) {
 	if got := bytes.Count(s.text(page), []byte("<Key>")); got != min(n, 1000) {
 		s.t.Errorf("%s: a page has %d keys", s.name, got)
 	}
-	s.rows[row] = p50(20, func(int) { s.do(page) })
+	s.rows[row] = measure.Median(20, func(int) { s.do(page) })
 }
 
 // localRows measure what any server does at least: sending a file, and hashing and writing one.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prinzbox/prinzbox/clients/measure"
 	"github.com/prinzbox/prinzbox/clients/venv"
 )
 
@@ -211,11 +212,11 @@ func TestFigures(t *testing.T) {
 		p.measure(t, &table, w)
 	}
 	fmt.Fprintf(&table, "| start to the first answer | %s | %s | %s | %s | | | |\n", ms(p.mlflow.took), ms(p.mlserver.took), ms(p.handler.took), ms(p.box.took))
-	fmt.Fprintf(&table, "| memory with this model | %.0f MiB | %.0f MiB | %.0f MiB | %.0f MiB | | | |\n", resident(p.mlflow.pid), resident(p.mlserver.pid), resident(p.handler.pid), resident(p.box.pid))
+	fmt.Fprintf(&table, "| memory with this model | %.0f MiB | %.0f MiB | %.0f MiB | %.0f MiB | | | |\n", measure.Resident(p.mlflow.pid), measure.Resident(p.mlserver.pid), measure.Resident(p.handler.pid), measure.Resident(p.box.pid))
 	first := forest(t, python, base, max(5/part, 1))
 	fmt.Fprintf(&table, "| a 100-tree forest: from log_model to the first correct answer | - | - | - | %s | | below 100 ms | %s |\n", ms(first), verdict(first < 100*time.Millisecond, true))
 	hundred(t, base, model)
-	whole := resident(p.box.pid)
+	whole := measure.Resident(p.box.pid)
 	fmt.Fprintf(&table, "| memory with 100 more small models | - | - | - | %.0f MiB | | below 150 MiB | %s |\n", whole, verdict(whole < 150, true))
 	p.box.url, p.mlserver.url = base+"/v2/models/"+wine+"/infer", strings.TrimSuffix(p.mlserver.url, "/invocations")+"/v2/models/wine/infer"
 	p.mlflow, p.handler = nil, nil

@@ -84,28 +84,6 @@ func launch(t *testing.T, name, url string, env []string, args ...string) *serve
 	return nil
 }
 
-// resident is the memory of a process and its children, in MiB.
-func resident(pid int) float64 {
-	status, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	sum := 0.0
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			sum = kib / 1024
-		}
-	}
-	children, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
-	for _, file := range children {
-		list, _ := os.ReadFile(file)
-		for child := range strings.FieldsSeq(string(list)) {
-			if id, err := strconv.Atoi(child); err == nil {
-				sum += resident(id)
-			}
-		}
-	}
-	return sum
-}
-
 func get(t *testing.T, url string) []byte {
 	t.Helper()
 	r, err := client.Get(url)
