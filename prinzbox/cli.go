@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/prinzbox/prinzbox/artifacts"
+	"github.com/prinzbox/prinzbox/registry/rest"
 	"github.com/prinzbox/prinzbox/registry/sqldb"
 	"github.com/prinzbox/prinzbox/serving/python"
 )
@@ -168,6 +169,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.namespaces, "namespaces", "", "whether requests may choose namespaces, independent environments in this process: on or off; default is on for loopback addresses, and with --control-token")
 	f.IntVar(&c.MaxNamespaces, "max-namespaces", d.MaxNamespaces, "how many namespaces there may be")
 	f.StringVar(&c.ControlToken, "control-token", "", "`token` that the control API under /api/prinzbox/ asks for; without one it is on where the server listens on loopback only")
+	f.StringVar(&c.Persona, "persona", rest.AutoPersona, "answer as the MLflow `server` 1.13, 1.30, 2 or 3 would, without the calls it did not have; auto has all")
 	f.IntVar(&c.Calls.Entries, "calls", 0, "how many calls the request log keeps; default is 10000, -1 keeps none")
 	f.Int64Var(&c.Calls.Bytes, "calls-memory", 0, "how many bytes the request log takes; default is 16 MiB")
 	f.IntVar(&c.Calls.Body, "calls-body", 0, "how many bytes of each text body the request log keeps; default is 8 KiB, -1 keeps none")
@@ -236,6 +238,9 @@ func (s *settings) read(cmd *cobra.Command) (Config, error) {
 	}
 	if err := c.TLS.check(); err != nil {
 		return c, usageError{err}
+	}
+	if _, err := rest.FindPersona(c.Persona); err != nil {
+		return c, usageError{fmt.Errorf("--persona: %w", err)}
 	}
 	var err error
 	if c.S3Keys, err = (s3KeyFlag{&s.s3Keys}).parse(); err != nil {

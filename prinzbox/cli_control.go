@@ -33,7 +33,7 @@ type remote struct {
 // controlCommands are the operations of the control API as commands.
 func controlCommands() []*cobra.Command {
 	return []*cobra.Command{
-		statusCommand(), resetCommand(), seedCommand(), snapshotCommand(), restoreCommand(), exportCommand(), importCommand(), clockCommand(), idsCommand(), faultsCommand(),
+		statusCommand(), resetCommand(), seedCommand(), snapshotCommand(), restoreCommand(), exportCommand(), importCommand(), clockCommand(), idsCommand(), personaCommand(), faultsCommand(),
 		callsCommand(), routesCommand(), namespacesCommand(),
 	}
 }
@@ -392,6 +392,15 @@ func idsCommand() *cobra.Command {
 			return r.do("PUT", "/ids", map[string]uint64{"seed": seed}, "")
 		}),
 		controlCommand("random", "Make ids random again", "", cobra.NoArgs, func(r *remote, _ []string) error { return r.do("DELETE", "/ids", nil, "") }))
+}
+
+func personaCommand() *cobra.Command {
+	return controlCommand("persona [auto|1.13|1.30|2|3]", "Show or choose the MLflow server whose calls there are", "", cobra.MaximumNArgs(1), func(r *remote, args []string) error {
+		if len(args) == 0 {
+			return r.do("GET", "/persona", nil, "")
+		}
+		return r.do("PUT", "/persona", map[string]string{"persona": args[0]}, "")
+	})
 }
 
 func faultsCommand() *cobra.Command {

@@ -114,6 +114,10 @@ type Config struct {
 	// Random gives numbers in [0, 1) for splits of requests between versions; nil means chance. It is called by many goroutines.
 	Random func() float64
 
+	// Persona is the MLflow server whose calls are all that there are: 1.13, 1.30, 2 or 3. Empty, or auto, means those of now with all that old
+	// clients need beside them.
+	Persona string
+
 	// Calls bounds the request log. ControlToken is asked for by the control API; without one the API is on where the server listens on loopback only.
 	Calls        CallLog
 	ControlToken string

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prinzbox/prinzbox/artifacts"
+	"github.com/prinzbox/prinzbox/registry/rest"
 	"github.com/prinzbox/prinzbox/serving/python"
 )
 
@@ -65,6 +66,9 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 		return nil, err
 	}
 	if err = e.cfg.TLS.check(); err != nil {
+		return nil, err
+	}
+	if _, err = rest.FindPersona(e.cfg.Persona); err != nil {
 		return nil, err
 	}
 	if err = e.cfg.checkNamespaces(); err != nil {

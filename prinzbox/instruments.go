@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prinzbox/prinzbox/prinzbox/calls"
 	"github.com/prinzbox/prinzbox/prinzbox/control"
@@ -23,6 +24,9 @@ type instruments struct {
 	faults faults.Set
 	clock  *control.Clock
 	ids    *control.IDs
+	// persona is nil where the request decides; first is the one of the start.
+	persona atomic.Pointer[rest.Persona]
+	first   *rest.Persona
 }
 
 // Bounds of a namespace's request log, of which a process may have a thousand.
@@ -44,6 +48,8 @@ func (s *space) instruments() *instruments {
 			}
 			log.Bytes = min(cmp.Or(log.Bytes, namespaceCallBytes), namespaceCallBytes)
 		}
+		i.first, _ = rest.FindPersona(c.Persona) // Open has looked
+		i.persona.Store(i.first)
 		i.calls = calls.New(log)
 	})
 	return i
@@ -55,6 +61,7 @@ func (i *instruments) reset() {
 	i.faults.Reset()
 	i.clock.Reset()
 	i.ids.Reset()
+	i.persona.Store(i.first)
 }
 
 // CallLog bounds the request log; the zero value is 10,000 calls, 16 MiB, and 8 KiB of each body of text. Namespaces keep at most 2,000 calls
@@ -78,6 +85,23 @@ func (s *space) Clock() *control.Clock { return s.instruments().clock }
 
 // IDs is where new ids here come from, which can be a seed. Ids of requests, in X-Request-Id, stay random.
 func (s *space) IDs() *control.IDs { return s.instruments().ids }
+
+// Persona is the name of the MLflow server whose calls are all that there are here; "auto" means all.
+func (s *space) Persona() string {
+	if p := s.instruments().persona.Load(); p != nil {
+		return p.Name
+	}
+	return rest.AutoPersona
+}
+
+// SetPersona changes it, to auto, 1.13, 1.30, 2 or 3, until the next Reset.
+func (s *space) SetPersona(name string) error {
+	p, err := rest.FindPersona(name)
+	if err == nil {
+		s.instruments().persona.Store(p)
+	}
+	return err
+}
 
 // bucketHosts are the names, without port, below which a bucket can stand.
 func (c Config) bucketHosts(namespace string) []string {
@@ -113,6 +137,10 @@ const maxUnread = 256 << 10
 // serveWith answers by a world, as the faults say.
 func (e *Env) serveWith(w *world, index int, c *calls.Call, x *calls.Exchange, r *http.Request) {
 	next := w.handlers[index]
+	if p := w.space.tools.persona.Load(); p != nil && index == onMain {
+		world := next
+		next = http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) { p.Serve(out, r, world) })
+	}
 	plan := w.space.tools.faults.Plan(c)
 	if plan == nil {
 		next.ServeHTTP(x, r)

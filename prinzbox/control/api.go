@@ -40,6 +40,9 @@ type Environment interface {
 	Faults() *faults.Set
 	Clock() *Clock
 	IDs() *IDs
+	// Persona is the MLflow server whose calls are all that there are, by name; SetPersona changes it.
+	Persona() string
+	SetPersona(name string) error
 	// Target is where calls are sent again.
 	Target() *calls.Target
 

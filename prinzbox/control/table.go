@@ -69,6 +69,14 @@ func (a *API) table() []route {
 			return e.IDs().State(), nil
 		}),
 
+		op(get, "/persona", "Which MLflow server's calls there are", nil, func(*http.Request, none) (personaState, error) { return personaState{e.Persona()}, nil }),
+		op(put, "/persona", "Have the calls of MLflow 1.13, 1.30, 2 or 3 only, or (auto) all", &personaState{Persona: "2"}, func(_ *http.Request, in personaState) (personaState, error) {
+			if err := e.SetPersona(in.Persona); err != nil {
+				return personaState{}, registry.Invalidf("persona: %v.", err)
+			}
+			return personaState{e.Persona()}, nil
+		}),
+
 		op(get, "/routes", "Which versions of the models answer", nil, func(r *http.Request, _ none) (routeList, error) {
 			list, err := e.Routes(r.Context())
 			return routeList{list}, err
@@ -107,6 +115,10 @@ type readyAnswer struct {
 
 type resetRequest struct {
 	To string `json:"to"`
+}
+
+type personaState struct {
+	Persona string `json:"persona"`
 }
 
 type seedAnswer struct {
