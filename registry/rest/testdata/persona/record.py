@@ -2,7 +2,7 @@
 
     python record.py http://127.0.0.1:5000 TABLE > 2.22.5.txt
 
-TABLE has a line "METHOD /path" for each row of the route table and its prefixes (go test -run TestPersonaRows -v prints it). A line of the
+TABLE has a line "METHOD /path" for each row of the route table and its prefixes (personaRows in persona.go makes the list). A line of the
 output is: method, path, and absent (an HTML 404), method (an HTML 405) or served (anything else).
 """
 
