@@ -20,7 +20,7 @@ func TestGUIHasNoDeadLinks(t *testing.T) {
 	for queue := []string{"/"}; len(queue) > 0 && len(seen) < 400; queue = queue[1:] {
 		a := call(t, "GET", env.TrackingURI()+queue[0], "", "Accept", "text/html")
 		if a.status >= 400 {
-			t.Errorf("GET %s: %d %.200s", queue[0], a.status, a.body)
+			t.Errorf("GET %s: %d %s", queue[0], a.status, a.body)
 			continue
 		}
 		if location := a.header.Get("Location"); location != "" {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -108,7 +109,8 @@ func checkServices(ctx context.Context, services []Service) []serviceState {
 
 // modelCards describes registered models; with samples, native ones answer their own input example.
 func (u *UI) modelCards(ctx context.Context, models []registry.RegisteredModel, samples bool) ([]modelCard, error) {
-	ctx, cancel := context.WithTimeout(ctx, 4*checkTime)
+	// What a model takes to load must not keep the page, and a slow model must not fail it: the time is for scoring alone.
+	patient, cancel := context.WithTimeout(ctx, 4*checkTime)
 	defer cancel()
 	cards := make([]modelCard, len(models))
 	minutes := u.perMinute()
@@ -128,10 +130,10 @@ func (u *UI) modelCards(ctx context.Context, models []registry.RegisteredModel, 
 			c.state = servingState{word: "not served"}
 			continue
 		}
-		about, err := u.cfg.Scoring.Describe(ctx, m.Name, current.Version)
+		about, err := u.cfg.Scoring.Describe(patient, m.Name, current.Version)
 		c.state, c.upstream, c.stub = stateOf(about, err), about.Upstream, tagValue(current.Tags, serving.TagStub) != ""
 		if samples && c.state.word == "ready" && about.Native && about.InputExample != nil {
-			c.sample = u.sample(ctx, m.Name, current.Version, about)
+			c.sample = u.sample(patient, m.Name, current.Version, about)
 		}
 	}
 	return cards, nil
@@ -139,6 +141,8 @@ func (u *UI) modelCards(ctx context.Context, models []registry.RegisteredModel, 
 
 func stateOf(about Model, err error) servingState {
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return servingState{"loading", "The model is still being loaded; look again in a moment."}
 	case err != nil:
 		return servingState{"problem", registry.Body(err).Message}
 	case about.Problem != "":

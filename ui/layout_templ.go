@@ -463,7 +463,7 @@ func statusClass(status string) string {
 		return "good"
 	case "FAILED", "KILLED", "problem", "ERROR", "UPLOAD_FAILED":
 		return "bad"
-	case "RUNNING", "IN_PROGRESS":
+	case "RUNNING", "IN_PROGRESS", "loading":
 		return "live"
 	}
 	return "idle"

@@ -215,6 +215,28 @@ func (s schemas) Describe(_ context.Context, _, version string) (ui.Model, error
 	return ui.Model{Native: true, Inputs: s.inputs[version]}, nil
 }
 
+// tardy describes a model only when the caller's patience is over.
+type tardy struct{ *linear }
+
+func (s tardy) Describe(ctx context.Context, _, _ string) (ui.Model, error) {
+	<-ctx.Done()
+	return ui.Model{}, ctx.Err()
+}
+
+// A model that is long in loading is shown as such; it neither keeps the page nor fails it.
+func TestSlowModel(t *testing.T) {
+	h, _, runID := wine(t)
+	h.register("MLF-Second", "", runID)
+	h.serve(tardy{h.model})
+	for _, path := range []string{"/", "/models"} {
+		status, page := h.get(path)
+		if status != http.StatusOK {
+			t.Errorf("%s: status %d", path, status)
+		}
+		contains(t, page, "still being loaded", "MLF-Second")
+	}
+}
+
 func TestSchemaDiff(t *testing.T) {
 	h, _, runID := wine(t)
 	h.register("MLF-ElasticnetWineModel-1", "", runID)
