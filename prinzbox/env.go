@@ -50,6 +50,8 @@ type Env struct {
 
 	*space // the environment's own
 
+	// router makes the routes once for all worlds.
+	router    func() http.Handler
 	listeners []net.Listener
 	servers   []*http.Server
 	serving   sync.WaitGroup
@@ -62,6 +64,7 @@ type Env struct {
 func Open(ctx context.Context, c Config) (env *Env, err error) {
 	e := &Env{cfg: c.withDefaults(), started: time.Now(), ownImages: c.imagesAreOwn(), closing: make(chan struct{}), stopped: make(chan struct{})}
 	e.space = &space{env: e}
+	e.router = sync.OnceValue(e.cfg.newRouter)
 	if err = e.cfg.Auth.check(); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,11 @@
 package prinzbox
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,30 +20,38 @@ func init() {
 	gin.SetMode(gin.ReleaseMode)
 }
 
-// mainHandler is everything on the main port: REST, the artifact proxy, scoring, GUI.
-func (e *world) mainHandler() http.Handler {
+// worldKey is the context's key for the world that answers a request of the router.
+type worldKey struct{}
+
+func worldOf(r *http.Request) *world { return r.Context().Value(worldKey{}).(*world) }
+
+// inWorld is a handler of the router, which all worlds share, over one of a world.
+func inWorld(handle func(*world, http.ResponseWriter, *http.Request)) gin.HandlerFunc {
+	return func(c *gin.Context) { handle(worldOf(c.Request), c.Writer, c.Request) }
+}
+
+// newRouter makes the routes of the main port, but scoring's and the control API's. Making them takes longer than opening a world.
+func (c Config) newRouter() http.Handler {
 	r := gin.New()
 	r.UseRawPath = true // %2F in a model's name is part of the name
 	r.UnescapePathValues = true
 	r.RedirectTrailingSlash = false
 	r.HandleMethodNotAllowed = true
 
-	rest.New(rest.Config{
-		Auth: e.auth, ArtifactPath: e.artifactPath, Store: e.store, Artifacts: restFiles{e.files}, Presigner: presigner{e}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody, Webhooks: e.hooks,
-	}).Mount(r)
-	if e.receiver != nil {
-		e.receiver.mount(r)
+	rest.Mount(r, c.Auth.AppName != "", func(r *http.Request) *rest.API { return worldOf(r).api })
+	if c.receives() {
+		receive := inWorld(func(e *world, w http.ResponseWriter, r *http.Request) { e.receiver.receive(w, r) })
+		r.POST(ReceivePath, receive)
+		r.POST(ReceivePath+"/*path", receive)
+		r.GET(ReceivedPath, inWorld(func(e *world, w http.ResponseWriter, r *http.Request) { e.receiver.admin(w, r, e.receiver.show) }))
+		r.DELETE(ReceivedPath, inWorld(func(e *world, w http.ResponseWriter, r *http.Request) { e.receiver.admin(w, r, e.receiver.forget) }))
 	}
 	r.Match([]string{http.MethodGet, http.MethodHead}, "/health", func(c *gin.Context) { c.String(http.StatusOK, "OK") })
-	r.GET("/metrics", gin.WrapF(e.serveMetrics))
-
-	proxy := e.guardProxy(artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig()))
+	r.GET("/metrics", inWorld((*world).serveMetrics))
 	for _, prefix := range []string{"/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts"} {
-		r.Any(prefix+"/*path", gin.WrapH(http.StripPrefix(prefix, proxy)))
+		proxy := http.StripPrefix(prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { worldOf(r).proxy.ServeHTTP(w, r) }))
+		r.Any(prefix+"/*path", gin.WrapH(proxy))
 	}
-
-	var all http.Handler
-	gui := e.gui(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { all.ServeHTTP(w, r) }))
 	r.NoMethod(func(c *gin.Context) {
 		rest.WriteErrorStatus(c.Writer, http.StatusMethodNotAllowed, registry.EndpointNotFound,
 			"Method "+c.Request.Method+" is not allowed for "+c.Request.URL.Path)
@@ -53,10 +63,24 @@ func (e *world) mainHandler() http.Handler {
 		case isAPI(c.Request.URL.Path):
 			rest.NotFound(c.Writer, c.Request)
 		default:
-			gui.ServeHTTP(c.Writer, c.Request)
+			worldOf(c.Request).gui().ServeHTTP(c.Writer, c.Request)
 		}
 	})
-	own, controls := e.guard(), e.control()
+	return r
+}
+
+// mainHandler is everything on the main port: REST, the artifact proxy, scoring, GUI.
+func (e *world) mainHandler() http.Handler {
+	e.api = rest.New(rest.Config{
+		Auth: e.auth, ArtifactPath: e.artifactPath, Store: e.store, Artifacts: restFiles{e.files}, Presigner: presigner{e}, Log: e.cfg.Log, Version: MLflowVersion, MaxBody: e.cfg.MaxBody, Webhooks: e.hooks,
+	})
+	e.proxy = e.guardProxy(artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig()))
+	var all http.Handler
+	// Most namespaces are a test's, which looks at no page.
+	e.gui = sync.OnceValue(func() http.Handler {
+		return e.newGUI(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { all.ServeHTTP(w, r) }))
+	})
+	own, controls, router := e.guard(), e.control(), e.env.router()
 	all = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if isControl(req.URL.Path) {
 			controls.ServeHTTP(w, req)
@@ -69,7 +93,7 @@ func (e *world) mainHandler() http.Handler {
 			}
 			return
 		}
-		r.ServeHTTP(w, req)
+		router.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), worldKey{}, e)))
 	})
 	if e.cfg.MLflowUI != "" {
 		all = (&mlflowUI{dir: os.DirFS(e.cfg.MLflowUI)}).wrap(all)
@@ -77,8 +101,8 @@ func (e *world) mainHandler() http.Handler {
 	return own.wrap(e.authenticate(all))
 }
 
-// gui is the pages, some of which are made of the API; users who are no admins get them without the environment's keys.
-func (e *world) gui(api http.Handler) http.Handler {
+// newGUI is the pages, some of which are made of the API; users who are no admins get them without the environment's keys.
+func (e *world) newGUI(api http.Handler) http.Handler {
 	c := ui.Config{
 		Store: e.store, Scoring: guiScoring{e.scoring}, Artifacts: uiFiles{e.files}, Objects: e.guiObjects(), Environment: e.environment, Clock: e.cfg.Clock, Log: e.cfg.Log, API: api,
 	}

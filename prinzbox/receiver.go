@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/prinzbox/prinzbox/registry"
 	"github.com/prinzbox/prinzbox/registry/rest"
 )
@@ -89,22 +87,13 @@ func (r *receiver) local(u *url.URL) http.Handler {
 	})
 }
 
-func (r *receiver) mount(g gin.IRouter) {
-	g.POST(ReceivePath, gin.WrapF(r.receive))
-	g.POST(ReceivePath+"/*path", gin.WrapF(r.receive))
-	g.GET(ReceivedPath, r.admin(r.show))
-	g.DELETE(ReceivedPath, r.admin(r.forget))
-}
-
 // admin lets only admins pass where there are users: deliveries tell of all models.
-func (r *receiver) admin(next http.HandlerFunc) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		if who := registry.AccessOf(c.Request.Context()); r.env.auth != nil && (who == nil || !who.User.IsAdmin) {
-			rest.WriteDenied(c.Writer)
-			return
-		}
-		next(c.Writer, c.Request)
+func (r *receiver) admin(w http.ResponseWriter, req *http.Request, next http.HandlerFunc) {
+	if who := registry.AccessOf(req.Context()); r.env.auth != nil && (who == nil || !who.User.IsAdmin) {
+		rest.WriteDenied(w)
+		return
 	}
+	next(w, req)
 }
 
 func (r *receiver) receive(w http.ResponseWriter, req *http.Request) {

@@ -53,6 +53,10 @@ type world struct {
 	// auth is nil where nobody is asked for a password.
 	auth *registry.Auth
 
+	// api and proxy answer routes of the environment's router; gui is made when somebody looks.
+	api      *rest.API
+	proxy    http.Handler
+	gui      func() http.Handler
 	handlers [listenerCount]http.Handler
 
 	// stop ends what runs in the background.

@@ -145,10 +145,7 @@ func (a *API) pass(c *gin.Context, r rule, req any) bool {
 
 // guarded puts an operation's rule before it. Operations made by rpc ask it themselves once their request is bound; of the others those in
 // asksEarly are asked for here, with what stands in path and query, and the rest call permitted.
-func (a *API) guarded(e entry) operation {
-	if a.cfg.Auth == nil {
-		return e.op
-	}
+func guarded(e entry) operation {
 	key := e.key()
 	r, early := ruleOf(key), asksEarly[key]
 	return func(a *API, c *gin.Context, legacy bool) {
@@ -170,13 +167,10 @@ func ruleOf(key string) rule {
 func (e entry) key() string { return e.method + " " + e.version + " " + e.path }
 
 // before is guarded for routes outside the table.
-func (a *API) before(r rule, handle gin.HandlerFunc) gin.HandlerFunc {
-	if a.cfg.Auth == nil {
-		return handle
-	}
-	return func(c *gin.Context) {
-		if a.pass(c, r, nil) {
-			handle(c)
+func before(r rule, handle func(*API, *gin.Context)) func(*API, *gin.Context) {
+	return func(a *API, c *gin.Context) {
+		if a.cfg.Auth == nil || a.pass(c, r, nil) {
+			handle(a, c)
 		}
 	}
 }

@@ -130,12 +130,21 @@ func (a *API) fail(c *gin.Context, err error) {
 
 // Mount adds every route to a gin engine. What answers GET answers HEAD too, as probes (wget --spider, curl -I) ask; net/http leaves the body out.
 func (a *API) Mount(engine gin.IRouter) {
+	Mount(engine, a.cfg.Auth != nil, func(*http.Request) *API { return a })
+}
+
+// Mount adds the routes of many APIs to one gin engine, since making the hundreds of routes takes longer than making an API: of gives the one that
+// answers a request. All of them have users, or none has.
+func Mount(engine gin.IRouter, users bool, of func(*http.Request) *API) {
 	r := withHead{engine}
-	for _, e := range a.served() {
-		op := a.guarded(e)
+	for _, e := range served(users) {
+		op := e.op
+		if users {
+			op = guarded(e)
+		}
 		for _, prefix := range e.prefixes() {
 			legacy := strings.Contains(prefix, "/preview")
-			r.Handle(e.method, prefix+ginPath(e.path), func(c *gin.Context) { op(a, c, legacy) })
+			r.Handle(e.method, prefix+ginPath(e.path), func(c *gin.Context) { op(of(c.Request), c, legacy) })
 		}
 	}
 	for _, n := range notYet {
@@ -145,15 +154,18 @@ func (a *API) Mount(engine gin.IRouter) {
 			})
 		}
 	}
-	r.Handle(http.MethodGet, "/version", func(c *gin.Context) { c.String(http.StatusOK, a.cfg.Version) })
-	r.Handle(http.MethodGet, "/graphql", a.serveGraphQL)
-	r.Handle(http.MethodPost, "/graphql", a.serveGraphQL)
-	r.Handle(http.MethodPost, "/v1/traces", a.before(exportRule, a.exportTraces))
-	for _, version := range []string{"2.0", "3.0"} {
-		r.Handle(http.MethodGet, "/ajax-api/"+version+"/mlflow/get-trace-artifact", a.before(traceArtifact, a.getTraceArtifact))
+	add := func(method, path string, handle func(*API, *gin.Context)) {
+		r.Handle(method, path, func(c *gin.Context) { handle(of(c.Request), c) })
 	}
-	r.Handle(http.MethodGet, "/get-artifact", a.before(artifactOfRun(registry.ActionRead), a.getArtifact))
-	r.Handle(http.MethodGet, "/model-versions/get-artifact", a.before(readVersion, a.getVersionArtifact))
+	add(http.MethodGet, "/version", func(a *API, c *gin.Context) { c.String(http.StatusOK, a.cfg.Version) })
+	add(http.MethodGet, "/graphql", (*API).serveGraphQL)
+	add(http.MethodPost, "/graphql", (*API).serveGraphQL)
+	add(http.MethodPost, "/v1/traces", before(exportRule, (*API).exportTraces))
+	for _, version := range []string{"2.0", "3.0"} {
+		add(http.MethodGet, "/ajax-api/"+version+"/mlflow/get-trace-artifact", before(traceArtifact, (*API).getTraceArtifact))
+	}
+	add(http.MethodGet, "/get-artifact", before(artifactOfRun(registry.ActionRead), (*API).getArtifact))
+	add(http.MethodGet, "/model-versions/get-artifact", before(readVersion, (*API).getVersionArtifact))
 }
 
 // withHead adds to each route of GET one of HEAD.
