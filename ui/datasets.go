@@ -62,6 +62,13 @@ func (u *UI) datasets(r *http.Request) (view, error) {
 			return view{}, err
 		}
 		l.next = found.NextPageToken
+		l.words = newListWords([]string{"name", "created_by", "last_updated_by"}, []string{"created_time", "last_update_time"})
+		for _, d := range found.Items {
+			l.words.value("name", d.Name)
+			for _, t := range jsonTags(d.Tags) {
+				l.words.tag(t.Key, t.Value)
+			}
+		}
 		for _, d := range found.Items {
 			v.rows = append(v.rows, datasetLine{
 				id: d.ID, name: d.Name, digest: d.Digest, changed: u.when(d.LastUpdated), by: text(d.LastUpdatedBy), records: recordCount(d.Profile), tags: jsonTags(d.Tags),
@@ -84,7 +91,7 @@ func (u *UI) datasets(r *http.Request) (view, error) {
 		v.read = append(v.read, line)
 	}
 	v.list = l
-	return view{title: "Datasets", section: "datasets", status: status, scripts: []string{"swap.js"}, body: datasetsPage(v)}, nil
+	return view{title: "Datasets", section: "datasets", status: status, scripts: []string{"swap.js", "complete.js"}, body: datasetsPage(v)}, nil
 }
 
 // datasetExample is a program that makes a dataset with a record.

@@ -21,10 +21,11 @@ type listing struct {
 	max               int
 	token             string
 	next              string
-	columns           []string // chosen by the user; none means the default
-	baseline          string   // a run that the others are measured against
-	differ            bool     // hide columns that hold the same value in every row
-	problem           string   // of the filter, order or token, in MLflow's words
+	columns           []string   // chosen by the user; none means the default
+	baseline          string     // a run that the others are measured against
+	differ            bool       // hide columns that hold the same value in every row
+	words             *listWords // complete the filter; nil where nothing does, or the script asks for them
+	problem           string     // of the filter, order or token, in MLflow's words
 	canChooseLifetime bool
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -117,6 +118,24 @@ func TestBrowserOfBucketsAndTraces(t *testing.T) {
 		}
 	})
 
+	t.Run("completion", func(t *testing.T) {
+		b.t = t
+		for _, c := range []struct{ path, keys, first string }{
+			{"/traces", "trace.st", "trace.status"},
+			{"/traces", "trace.status = ", "'OK'"},
+			{"/traces", "trace.execution_time_ms <", "<="},
+			{"/traces", "span.type = 'RET", "'RETRIEVER'"},
+			{"/prompts", "na", "name"},
+			{"/datasets", "last_upd", "last_updated_by"},
+			{"/models", "name LI", "LIKE"},
+		} {
+			b.open(h.server.URL + c.path)
+			b.focus("#filter")
+			b.keys(c.keys)
+			b.until(`document.querySelector("#filter-words li")?.textContent === ` + strconv.Quote(c.first))
+		}
+		b.noErrors("completion")
+	})
 	t.Run("without script", func(t *testing.T) {
 		b.t = t
 		b.script(false)

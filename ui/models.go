@@ -52,6 +52,13 @@ func (u *UI) modelsWith(r *http.Request, stub stubForm) (view, error) {
 		return view{}, err
 	}
 	l.next = found.NextPageToken
+	l.words = newListWords([]string{"name"}, nil)
+	for _, m := range found.Items {
+		l.words.value("name", m.Name)
+		for _, t := range userTags(m.Tags) {
+			l.words.tag(t.Key, t.Value)
+		}
+	}
 	cards, err := u.modelCards(r.Context(), found.Items, false)
 	if err != nil {
 		return view{}, err
@@ -59,7 +66,7 @@ func (u *UI) modelsWith(r *http.Request, stub stubForm) (view, error) {
 	if stub.problem != "" {
 		status = http.StatusBadRequest
 	}
-	return view{title: "Models", section: "models", status: status, body: modelsPage(modelsView{list: l, cards: cards, stub: stub, mayMake: mayMakeModels(r.Context())})}, nil
+	return view{title: "Models", section: "models", status: status, scripts: []string{"complete.js"}, body: modelsPage(modelsView{list: l, cards: cards, stub: stub, mayMake: mayMakeModels(r.Context())})}, nil
 }
 
 // nameFilter is the filter that finds one model; a name with both kinds of quotes has none.

@@ -55,6 +55,13 @@ func (u *UI) prompts(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	l.next = found.NextPageToken
+	l.words = newListWords([]string{"name"}, nil)
+	for _, p := range found.Items {
+		l.words.value("name", p.Name)
+		for _, t := range promptTags(p.Tags) {
+			l.words.tag(t.Key, t.Value)
+		}
+	}
 	v := promptsView{list: l, example: u.promptExample("greeting")}
 	for _, p := range found.Items {
 		line := promptLine{name: p.Name, description: text(p.Description), changed: u.when(p.LastUpdated), aliases: p.Aliases, tags: promptTags(p.Tags)}
@@ -63,7 +70,7 @@ func (u *UI) prompts(r *http.Request) (view, error) {
 		}
 		v.rows = append(v.rows, line)
 	}
-	return view{title: "Prompts", section: "prompts", status: status, scripts: []string{"swap.js"}, body: promptsPage(v)}, nil
+	return view{title: "Prompts", section: "prompts", status: status, scripts: []string{"swap.js", "complete.js"}, body: promptsPage(v)}, nil
 }
 
 // promptExample is a program that registers a prompt.

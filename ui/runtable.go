@@ -120,7 +120,7 @@ func (u *UI) experiment(r *http.Request) (view, error) {
 	q.Del("n")
 	v.back = l.path + "?" + q.Encode()
 	v.compareAll = templ.SafeURL("/compare?" + compareQuery(e.ID, l).Encode())
-	return view{title: e.Name, section: "experiments", status: status, scripts: []string{"swap.js", "runs.js"}, body: experimentPage(v)}, nil
+	return view{title: e.Name, section: "experiments", status: status, scripts: []string{"swap.js", "runs.js", "complete.js"}, body: experimentPage(v)}, nil
 }
 
 // chooseColumns is the union of the keys of all runs, metrics first, each marked when it is to be shown.

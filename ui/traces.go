@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,6 +102,7 @@ func (u *UI) listTraces(r *http.Request, e *registry.Experiment, ids []string, n
 		v.rows = append(v.rows, line)
 	}
 	v.hints = traceHints(v.rows)
+	v.list.words = traceWords(v.rows)
 	name := "First traces"
 	if e != nil {
 		name = e.Name
@@ -112,7 +114,7 @@ func (u *UI) listTraces(r *http.Request, e *registry.Experiment, ids []string, n
 	if e != nil {
 		title, section = "Traces of "+e.Name, "experiments"
 	}
-	return view{title: title, section: section, status: status, scripts: []string{"swap.js"}, body: tracesPage(v)}, nil
+	return view{title: title, section: section, status: status, scripts: []string{"swap.js", "complete.js"}, body: tracesPage(v)}, nil
 }
 
 func (u *UI) traceLine(t registry.TraceInfo) traceLine {
@@ -180,6 +182,28 @@ func traceHints(rows []traceLine) (out []string) {
 		out = append(out, "span.type = 'LLM'")
 	}
 	return out
+}
+
+// traceWords complete the filter of traces. What the page does not show, such as the names of spans, has no values.
+func traceWords(rows []traceLine) *listWords {
+	w := newListWords([]string{"trace.status", "trace.name", "trace.run_id", "trace.text", "span.name", "span.type", "span.status"},
+		[]string{"trace.timestamp_ms", "trace.execution_time_ms", "trace.end_time_ms"})
+	for _, s := range []string{registry.TraceOK, registry.TraceError, registry.TraceInProgress} {
+		w.value("trace.status", s)
+	}
+	for _, s := range []string{"AGENT", "CHAIN", "CHAT_MODEL", "EMBEDDING", "LLM", "PARSER", "RERANKER", "RETRIEVER", "TOOL", "UNKNOWN"} {
+		w.value("span.type", s)
+	}
+	for _, t := range rows {
+		w.value("trace.name", t.name)
+		for _, a := range t.assessments {
+			name := strings.ToLower(a.kind) + "." + a.name
+			if a.kind != "Issue" && plainKey.MatchString(a.name) && !slices.Contains(w.Names, name) {
+				w.Names = append(w.Names, name)
+			}
+		}
+	}
+	return w
 }
 
 // assessmentLine is what somebody says of a trace, in words.
