@@ -64,15 +64,11 @@ func (u *UI) datasets(r *http.Request) (view, error) {
 		l.next = found.NextPageToken
 		l.words = newListWords([]string{"name", "created_by", "last_updated_by"}, []string{"created_time", "last_update_time"})
 		for _, d := range found.Items {
-			l.words.value("name", d.Name)
-			for _, t := range jsonTags(d.Tags) {
-				l.words.tag(t.Key, t.Value)
-			}
-		}
-		for _, d := range found.Items {
-			v.rows = append(v.rows, datasetLine{
+			line := datasetLine{
 				id: d.ID, name: d.Name, digest: d.Digest, changed: u.when(d.LastUpdated), by: text(d.LastUpdatedBy), records: recordCount(d.Profile), tags: jsonTags(d.Tags),
-			})
+			}
+			l.words.item(line.name, line.tags)
+			v.rows = append(v.rows, line)
 		}
 	}
 	read, err := u.cfg.Store.SearchDatasets(ctx, ids)

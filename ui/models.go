@@ -54,10 +54,7 @@ func (u *UI) modelsWith(r *http.Request, stub stubForm) (view, error) {
 	l.next = found.NextPageToken
 	l.words = newListWords([]string{"name"}, nil)
 	for _, m := range found.Items {
-		l.words.value("name", m.Name)
-		for _, t := range userTags(m.Tags) {
-			l.words.tag(t.Key, t.Value)
-		}
+		l.words.item(m.Name, userTags(m.Tags))
 	}
 	cards, err := u.modelCards(r.Context(), found.Items, false)
 	if err != nil {

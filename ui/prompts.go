@@ -56,15 +56,10 @@ func (u *UI) prompts(r *http.Request) (view, error) {
 	}
 	l.next = found.NextPageToken
 	l.words = newListWords([]string{"name"}, nil)
-	for _, p := range found.Items {
-		l.words.value("name", p.Name)
-		for _, t := range promptTags(p.Tags) {
-			l.words.tag(t.Key, t.Value)
-		}
-	}
 	v := promptsView{list: l, example: u.promptExample("greeting")}
 	for _, p := range found.Items {
 		line := promptLine{name: p.Name, description: text(p.Description), changed: u.when(p.LastUpdated), aliases: p.Aliases, tags: promptTags(p.Tags)}
+		l.words.item(line.name, line.tags)
 		for _, version := range p.LatestVersions {
 			line.latest = version.Version
 		}

@@ -152,50 +152,40 @@ const (
 	wordValues = 20
 )
 
-// filterWords are what a filter of an experiment's runs may be made of.
-type filterWords struct {
-	Attributes []string            `json:"attributes"`
-	Metrics    []string            `json:"metrics"`
-	Params     map[string][]string `json:"params"`
-	Tags       map[string][]string `json:"tags"`
-}
-
-// words gives the script what to complete filters with.
+// words gives the script what to complete filters of an experiment's runs with.
 func (u *UI) words(w http.ResponseWriter, r *http.Request) {
 	found, err := u.cfg.Store.SearchRuns(r.Context(), []string{r.PathValue("id")}, registry.Query{MaxResults: wordRuns, View: registry.ViewAll})
-	words := filterWords{
-		Attributes: []string{"run_name", "status", "start_time", "end_time", "user_id", "run_id", "artifact_uri"},
-		Metrics:    []string{}, Params: map[string][]string{}, Tags: map[string][]string{},
-	}
-	seen := map[string]bool{}
+	metrics, params, tags := map[string][]string{}, map[string][]string{}, map[string][]string{}
 	for _, run := range found.Items {
 		for _, m := range run.Data.Metrics {
-			if !seen[m.Key] && len(seen) < wordKeys {
-				seen[m.Key] = true
-				words.Metrics = append(words.Metrics, m.Key)
+			if len(metrics) < wordKeys {
+				metrics[m.Key] = nil
 			}
 		}
-		addWords(words.Params, run.Data.Params)
-		addWords(words.Tags, run.Data.Tags)
+		addWords(params, run.Data.Params)
+		addWords(tags, run.Data.Tags)
 	}
-	slices.Sort(words.Metrics)
-	for _, pairs := range []map[string][]string{words.Params, words.Tags} {
-		for _, values := range pairs {
-			slices.Sort(values)
+	words := newListWords(nil, nil)
+	words.keys("metrics", metrics)
+	words.Numbers = append(words.Numbers, words.Names...)
+	words.keys("params", params)
+	for _, a := range []string{"run_name", "status", "start_time", "end_time", "user_id", "run_id", "artifact_uri"} {
+		words.Names = append(words.Names, "attributes."+a)
+		if strings.HasSuffix(a, "_time") {
+			words.Numbers = append(words.Numbers, a, "attributes."+a)
 		}
 	}
+	words.keys("tags", tags)
+	status := []string{"RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"}
+	words.Values["status"], words.Values["attributes.status"] = status, status
 	u.writeJSON(w, r, words, err)
 }
 
 func addWords(words map[string][]string, pairs []registry.KeyValue) {
 	for _, p := range pairs {
 		values, ok := words[p.Key]
-		if !ok && len(words) >= wordKeys {
-			continue
-		}
-		words[p.Key] = values
-		if len(values) < wordValues && len(p.Value) <= 80 && !strings.ContainsAny(p.Value, "'\n") && !slices.Contains(values, p.Value) {
-			words[p.Key] = append(values, p.Value)
+		if ok || len(words) < wordKeys {
+			words[p.Key] = addWord(values, p.Value)
 		}
 	}
 }

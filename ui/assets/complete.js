@@ -25,22 +25,6 @@
   const operator = /(?:=|!=|<=|>=|<|>|LIKE|ILIKE|NOT IN|IN)/i;
   const clause = new RegExp(`^\\s*${name.source}\\s*${operator.source}\\s*${value.source}\\s+AND\\s+`, "i");
 
-  const plain = (key) => /^[A-Za-z_][\w.]*$/.test(key);
-  const written = (kind, key) => `${kind}.${plain(key) ? key : key.includes("`") ? `"${key}"` : `\`${key}\``}`;
-
-  // ofRuns brings the words of an experiment's runs into the form that other lists carry in their page.
-  function ofRuns(w) {
-    const values = { status: ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"] };
-    values["attributes.status"] = values.status;
-    for (const kind of ["params", "tags"]) {
-      for (const [key, all] of Object.entries(w[kind])) values[written(kind, key)] = all;
-    }
-    const metrics = w.metrics.map((k) => written("metrics", k));
-    const names = [...metrics, ...Object.keys(w.params).map((k) => written("params", k)),
-      ...w.attributes.map((k) => `attributes.${k}`), ...Object.keys(w.tags).map((k) => written("tags", k))];
-    return { names, numbers: [...metrics, ...w.attributes.filter((k) => /_time$/.test(k)).flatMap((k) => [k, `attributes.${k}`])], values };
-  }
-
   // next gives the completions for a text that ends at the cursor, and how many of its characters they replace.
   function next(text) {
     let rest = text;
@@ -118,7 +102,7 @@
   let asked = null;
   const learn = () => {
     if (input.dataset.complete) words = JSON.parse(input.dataset.complete);
-    else if (source) asked ??= fetch(source.dataset.words).then((r) => (r.ok ? r.json() : null)).catch(() => null).then((w) => { words = w && ofRuns(w); });
+    else if (source) asked ??= fetch(source.dataset.words).then((r) => (r.ok ? r.json() : null)).catch(() => null).then((w) => { words = w; });
     return asked;
   };
 
