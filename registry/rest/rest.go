@@ -138,10 +138,7 @@ func (a *API) Mount(engine gin.IRouter) {
 func Mount(engine gin.IRouter, users bool, of func(*http.Request) *API) {
 	r := withHead{engine}
 	for _, e := range served(users) {
-		op := e.op
-		if users {
-			op = guarded(e)
-		}
+		op := guarded(e)
 		for _, prefix := range e.prefixes() {
 			legacy := strings.Contains(prefix, "/preview")
 			r.Handle(e.method, prefix+ginPath(e.path), func(c *gin.Context) { op(of(c.Request), c, legacy) })
