@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/prinzbox/prinzbox/clients/venv"
 	"github.com/prinzbox/prinzbox/prinzbox"
 )
@@ -24,11 +22,8 @@ import (
 // libraries is the folder of jars that a profile of testdata/pom.xml names, filled if need be.
 func libraries(t *testing.T, profile string) string {
 	t.Helper()
-	for _, tool := range []string{"mvn", "javac"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			venv.Missing(t, "needs %s: install Maven and a JDK of version 11 or later (Debian: apt-get install maven default-jdk-headless)", tool)
-		}
-	}
+	unlock := venv.Maven(t)
+	defer unlock()
 	pom, err := filepath.Abs(filepath.Join("testdata", "pom.xml"))
 	if err != nil {
 		t.Fatal(err)
@@ -42,15 +37,6 @@ func libraries(t *testing.T, profile string) string {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(cache, "prinzbox-test", fmt.Sprintf("java-%s-%x", profile, sha256.Sum256(text))[:len("java-")+len(profile)+17])
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	// One lock for all profiles: they share Maven's own folder, and Maven does not guard it.
-	lock := flock.New(filepath.Join(filepath.Dir(dir), "maven.lock"))
-	if err := lock.Lock(); err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Unlock() //nolint:errcheck // it ends with the process too
 	complete := filepath.Join(dir, "complete")
 	if _, err := os.Stat(complete); err == nil {
 		return dir

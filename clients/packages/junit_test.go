@@ -3,12 +3,9 @@ package packages_test
 import (
 	"encoding/xml"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/gofrs/flock"
 
 	"github.com/prinzbox/prinzbox/clients/venv"
 )
@@ -29,15 +26,12 @@ func TestJUnit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: runs Maven")
 	}
-	for _, tool := range []string{"mvn", "javac"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			venv.Missing(t, "needs %s: install Maven and a JDK of version 11 or later (Debian: apt-get install maven default-jdk-headless)", tool)
-		}
-	}
 	program, err := filepath.Abs(binary(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	unlock := venv.Maven(t)
+	defer unlock()
 	dir := t.TempDir()
 	for name, source := range map[string]string{"extension": filepath.Join("..", "junit"), "example": filepath.Join(root(), "examples", "junit")} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(source)); err != nil {
@@ -51,7 +45,6 @@ func TestJUnit(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(reactor), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	lockMaven(t)
 	must(t, dir, []string{"PRINZBOX_BINARY=" + program}, "mvn", "-q", "-B", "package")
 	if _, err := os.Stat(filepath.Join(dir, "extension", "target", "prinzbox-junit-0.1.0.jar")); err != nil {
 		t.Error(err)
@@ -67,24 +60,6 @@ func TestJUnit(t *testing.T) {
 	if err == nil || !strings.Contains(out, message) {
 		t.Errorf("a missing program: %v\n%s", err, out)
 	}
-}
-
-// lockMaven keeps other tests from Maven's own folder, which Maven does not guard, until this one ends. clients/java takes the same lock.
-func lockMaven(t *testing.T) {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "prinzbox-test")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	lock := flock.New(filepath.Join(dir, "maven.lock"))
-	if err := lock.Lock(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = lock.Unlock() })
 }
 
 // passed is how many tests of a Maven project passed, by Surefire's reports.

@@ -1,5 +1,5 @@
 // Package venv runs real Python clients for tests, in virtual environments that it makes itself: once per set of pinned packages, in the user's
-// cache folder.
+// cache folder. Maven, for the clients of the JVM, has its lock there.
 package venv
 
 import (
