@@ -315,6 +315,7 @@ func (s *settings) open(ctx context.Context, c Config) (*Env, error) {
 
 func serveCommand() *cobra.Command {
 	var s settings
+	var exitWithStdin bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the environment until it is interrupted (the default command)",
@@ -324,6 +325,7 @@ error. Every flag has an environment variable, PRINZBOX_ and its name: PRINZBOX_
 		Args: noArgs,
 	}
 	s.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&exitWithStdin, "exit-with-stdin", false, "stop when standard input ends, as a pipe does when the process that started this one ends or is killed")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := s.read(cmd)
 		if err != nil {
@@ -331,6 +333,12 @@ error. Every flag has an environment variable, PRINZBOX_ and its name: PRINZBOX_
 		}
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
+		if exitWithStdin {
+			signal.Ignore(syscall.SIGPIPE) // who read the log is gone, too
+			var cancel context.CancelFunc
+			ctx, cancel = whileOpen(ctx, cmd.InOrStdin())
+			defer cancel()
+		}
 		human := isTerminal(cmd.ErrOrStderr())
 		if human {
 			c.Progress = func(message string) { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), "  "+message) }
