@@ -132,6 +132,13 @@ func TestControlAPI(t *testing.T) {
 		if b := env.IDs().New(); a != b {
 			t.Error(a, b)
 		}
+		for _, want := range []int{200, 400} {
+			ctl(t, uri, "PUT", "/ids", `{"seed": 6}`, 200)
+			status, text := raw(t, "POST", uri+"/api/2.0/mlflow/runs/create", "application/json", `{"experiment_id": "0", "run_name": "mine"}`)
+			if status != want || want == 400 && !strings.Contains(text, "RESOURCE_ALREADY_EXISTS") {
+				t.Errorf("%d %s", status, text)
+			}
+		}
 		ctl(t, uri, "DELETE", "/ids", "", 200)
 	})
 	t.Run("faults", func(t *testing.T) {

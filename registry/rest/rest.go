@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
 // Artifacts is what the API needs of the place where artifacts are.
@@ -120,6 +121,10 @@ func (a *API) fail(c *gin.Context, err error) {
 	if text, ok := errors.AsType[textError](err); ok {
 		writeText(c.Writer, http.StatusBadRequest, string(text))
 		return
+	}
+	if sqldb.IsDuplicate(err) {
+		a.cfg.Log.Warn("an id was given twice", "method", c.Request.Method, "path", c.Request.URL.Path, "error", err)
+		err = registry.Errorf(registry.ResourceAlreadyExists, "The id that this would get is there already: ids of a seed that was set twice without a reset between come twice.")
 	}
 	var user *registry.Error
 	if !errors.As(err, &user) && c.Request.Context().Err() == nil {
