@@ -146,17 +146,16 @@ function end(child) {
 /** Starts the program on free ports, with nothing kept, and waits until everything answers. */
 async function start({ binary, seed = true, args = [], timeout = 60_000 } = {}) {
   const file = findBinary(binary);
-  const all = ['serve', '--ephemeral', '--host', '127.0.0.1', '--port', '0', '--s3-port', '0', '--static-port', '0', ...(seed ? [] : ['--no-seed']), ...args];
+  const all = ['serve', '--ephemeral', '--exit-with-stdin', '--host', '127.0.0.1', '--port', '0', '--s3-port', '0', '--static-port', '0', ...(seed ? [] : ['--no-seed']), ...args];
   // Settings of another prinzbox in this shell are not for this one.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PRINZBOX_')));
-  const child = spawn(file, all, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  // Its standard input ends with this process, also with a killed one: tests that never called stop leave nothing behind.
+  const child = spawn(file, all, { stdio: ['pipe', 'pipe', 'pipe'], env });
   const log = { text: '' };
   child.stderr.setEncoding('utf8').on('data', (text) => {
     log.text = (log.text + text).slice(-LOG_BYTES);
   });
-  const exit = () => child.kill('SIGKILL');
-  process.once('exit', exit); // tests that never called stop leave nothing behind
-  child.once('exit', () => process.removeListener('exit', exit));
+  child.stdin.on('error', () => {}); // nothing is written to it
   const ready = await new Promise((resolve, reject) => {
     let out = '';
     const fail = (why) => {
@@ -184,6 +183,7 @@ async function start({ binary, seed = true, args = [], timeout = 60_000 } = {}) 
   // A test runner that forgets it may end all the same.
   child.stdout.resume().unref?.();
   child.stderr.unref?.();
+  child.stdin.unref?.();
   child.unref();
   return new Prinzbox(ready, child, log);
 }

@@ -49,7 +49,7 @@ func TestJUnit(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "extension", "target", "prinzbox-junit-0.1.0.jar")); err != nil {
 		t.Error(err)
 	}
-	for name, want := range map[string]int{"extension": 11, "example": 6} {
+	for name, want := range map[string]int{"extension": 12, "example": 6} {
 		if got := passed(t, filepath.Join(dir, name)); got != want {
 			t.Errorf("%s: %d tests passed, want %d", name, got, want)
 		}

@@ -55,6 +55,12 @@ start({ seed: false }).then(async (box) => {
 	if got := must(t, dir, nil, "node", "-e", script); got != "[] true\nended\ntrue\n" {
 		t.Errorf("a script says %q", got)
 	}
+	orphan(t, dir, "node", "-e", `
+require('prinzbox').start().then(async (box) => {
+  require('fs').writeSync(1, box.trackingUri + '\n');
+  await box.status();
+  process.kill(process.pid, 'SIGKILL');
+});`)
 	if got := must(t, dir, nil, filepath.Join("node_modules", ".bin", "prinzbox"), "version"); !strings.HasPrefix(got, "prinzbox ") {
 		t.Errorf("prinzbox version says %q", got)
 	}

@@ -4,6 +4,8 @@ package packages_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -175,10 +177,43 @@ func TestPytestAlone(t *testing.T) {
 	if err == nil || !strings.Contains(out, "was not ready") {
 		t.Errorf("another program: %v\n%s", err, out)
 	}
+	orphan(t, dir, python, "-m", "pytest", "-q", "-s", "killed.py")
 	// The command of the wheel is the program.
 	command := filepath.Join(filepath.Dir(python), name())
 	if got := must(t, dir, nil, command, "version"); !strings.HasPrefix(got, "prinzbox ") {
 		t.Errorf("prinzbox version says %q", got)
+	}
+}
+
+// orphan runs what starts a server, prints its address and is killed, and waits until the server and its temporary folder are gone.
+func orphan(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		return // there is no SIGKILL
+	}
+	temp := t.TempDir()
+	out, err := in(t, dir, []string{"TMPDIR=" + temp}, args...)
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || !strings.HasPrefix(out, "http://") {
+		t.Fatalf("what is killed: %v\n%s", err, out)
+	}
+	url := strings.TrimSpace(out) + "/health"
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		left, _ := filepath.Glob(filepath.Join(temp, "prinzbox-*"))
+		if err != nil && len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("ten seconds after it was killed the server answers (%v), or left %v", err, left)
+		}
 	}
 }
 

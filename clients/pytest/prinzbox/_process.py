@@ -48,7 +48,7 @@ class Prinzbox(Environment):
     @classmethod
     def start(cls, binary: Optional[str] = None, seed: bool = True, arguments: Sequence[str] = (), timeout: float = 60) -> "Prinzbox":
         """Start the program on free ports, with nothing kept, and wait until everything answers."""
-        command: List[str] = [find_binary(binary), "serve", "--ephemeral", "--host", "127.0.0.1", "--port", "0", "--s3-port", "0", "--static-port", "0"]
+        command: List[str] = [find_binary(binary), "serve", "--ephemeral", "--exit-with-stdin", "--host", "127.0.0.1", "--port", "0", "--s3-port", "0", "--static-port", "0"]
         if not seed:
             command.append("--no-seed")
         command.extend(arguments)
@@ -56,7 +56,8 @@ class Prinzbox(Environment):
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PRINZBOX_")}
         log = tempfile.TemporaryFile()
         try:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environ, universal_newlines=True)
+            # Its standard input ends with this process, also with a killed one.
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environ, universal_newlines=True)
         except OSError as error:
             log.close()
             raise PrinzboxError("%s: %s" % (command[0], error))
@@ -73,7 +74,7 @@ class Prinzbox(Environment):
             log.seek(0)
             said = log.read().decode("utf-8", "replace")
             log.close()
-            process.stdout.close()
+            _close(process)
             raise PrinzboxError("%s was not ready within %g s, or ended (exit code %s):\n%s%s" % (" ".join(command), timeout, process.returncode, line, said))
         return cls(ready, process, log)
 
@@ -115,8 +116,7 @@ class Prinzbox(Environment):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        _close(process)
         if self._log is not None:
             self._log.close()
             self._log = None
@@ -126,3 +126,9 @@ class Prinzbox(Environment):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _close(process: "subprocess.Popen[str]") -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()

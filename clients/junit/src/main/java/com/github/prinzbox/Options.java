@@ -47,7 +47,7 @@ public final class Options {
   List<String> command() {
     List<String> command = new ArrayList<>();
     command.add(Prinzbox.findBinary(binary));
-    command.addAll(List.of("serve", "--ephemeral", "--host", "127.0.0.1", "--port", "0", "--s3-port", "0", "--static-port", "0"));
+    command.addAll(List.of("serve", "--ephemeral", "--exit-with-stdin", "--host", "127.0.0.1", "--port", "0", "--s3-port", "0", "--static-port", "0"));
     if (!seed) {
       command.add("--no-seed");
     }

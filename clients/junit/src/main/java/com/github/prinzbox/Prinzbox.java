@@ -15,7 +15,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** A running prinzbox. Use it in a try statement, or call close; what is not closed ends with the JVM. */
+/** A running prinzbox. Use it in a try statement, or call close; what is not closed ends with the JVM, also with a killed one. */
 public final class Prinzbox extends Environment implements AutoCloseable {
   private final Process process; // null for one that was running already
   private final Log log;
@@ -46,8 +46,7 @@ public final class Prinzbox extends Environment implements AutoCloseable {
     builder.environment().keySet().removeIf(name -> name.startsWith("PRINZBOX_"));
     Process process;
     try {
-      process = builder.start();
-      process.getOutputStream().close();
+      process = builder.start(); // its standard input stays open as long as this JVM lives, and it ends with it
     } catch (IOException e) {
       throw new PrinzboxException(command.get(0) + ": " + e.getMessage(), 0, e);
     }
@@ -121,6 +120,11 @@ public final class Prinzbox extends Environment implements AutoCloseable {
     } catch (InterruptedException e) {
       process.destroyForcibly();
       Thread.currentThread().interrupt();
+    }
+    try {
+      process.getOutputStream().close();
+    } catch (IOException e) {
+      // Nothing was written to it.
     }
     try {
       Runtime.getRuntime().removeShutdownHook(hook);

@@ -5,10 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.BufferedReader;
 import java.io.File;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 class PrinzboxTest {
@@ -44,6 +48,31 @@ class PrinzboxTest {
     String late = assertThrows(PrinzboxException.class, () -> Prinzbox.start(Prinzbox.options().timeout(Duration.ofMillis(1)))).getMessage();
     assertTrue(late.contains("within 1 ms"), late);
     assertThrows(PrinzboxException.class, () -> Prinzbox.connect("127.0.0.1:5000"));
+  }
+
+  /** What the next test kills. */
+  static final class Killed {
+    public static void main(String[] args) throws InterruptedException {
+      try (Prinzbox box = Prinzbox.start(Prinzbox.options().seed(false))) {
+        System.out.println(box.ready().get("pid"));
+        Thread.sleep(60_000);
+      }
+    }
+  }
+
+  @Test
+  void endsWithAKilledJvm() throws Exception {
+    String java = new File(System.getProperty("java.home"), "bin/java").getPath();
+    ProcessBuilder builder = new ProcessBuilder(java, "-cp", System.getProperty("java.class.path"), Killed.class.getName());
+    Process jvm = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    try (BufferedReader out = new BufferedReader(new InputStreamReader(jvm.getInputStream(), StandardCharsets.UTF_8))) {
+      ProcessHandle box = ProcessHandle.of(Long.parseLong(out.readLine())).orElseThrow();
+      assertTrue(box.isAlive());
+      jvm.destroyForcibly().waitFor(); // no shutdown hook runs
+      box.onExit().get(10, TimeUnit.SECONDS);
+    } finally {
+      jvm.destroyForcibly();
+    }
   }
 
   @Test
