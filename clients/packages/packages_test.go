@@ -149,8 +149,8 @@ func TestPytest(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := must(t, dir, []string{"MLFLOW_TRACKING_URI=http://127.0.0.1:1/elsewhere", "AWS_PROFILE=nobody"}, python, "-m", "pytest", "-q", "state.py")
-		if !strings.Contains(out, "4 passed") {
-			t.Errorf("want 4 passed:\n%s", out)
+		if !strings.Contains(out, "9 passed") {
+			t.Errorf("want 9 passed:\n%s", out)
 		}
 	})
 }

@@ -77,6 +77,7 @@ def mlflow_env(request: Any, prinzbox: Prinzbox) -> Iterator[Namespace]:
         for name in ("NO_PROXY", "no_proxy"):  # a proxy of the shell does not reach this machine
             patch.setenv(name, ",".join(filter(None, [os.environ.get(name), "127.0.0.1,localhost"])))
         before = _take_mlflow()
+        session = _take_s3()
         try:
             if not seed:
                 namespace.reset("empty")
@@ -88,6 +89,7 @@ def mlflow_env(request: Any, prinzbox: Prinzbox) -> Iterator[Namespace]:
                 namespace.clear_faults()  # else the end of a run may fail as told
                 _end_runs()
             finally:
+                _give_s3(session)
                 _give_mlflow(before)
                 namespace.delete()
 
@@ -99,7 +101,7 @@ def _take_mlflow() -> "List[Tuple[str, str, Any]]":
         if hasattr(sys.modules.get(module), name):
             before.append((module, name, getattr(sys.modules[module], name)))
             setattr(sys.modules[module], name, None)
-    _reset_tracing()
+    _forget_mlflow()
     return before
 
 
@@ -108,7 +110,27 @@ def _give_mlflow(before: "List[Tuple[str, str, Any]]") -> None:
     for module, name in _globals:
         if hasattr(sys.modules.get(module), name):  # loaded during the test: it was told nothing before
             setattr(sys.modules[module], name, known.get((module, name)))
-    _reset_tracing()
+    _forget_mlflow()
+
+
+def _take_s3() -> Any:
+    """Clients of S3 keep the keys that they found first, which are another test's. Gives boto3's session of before, if it is loaded."""
+    boto3 = sys.modules.get("boto3")
+    session = getattr(boto3, "DEFAULT_SESSION", None)
+    _give_s3(None)
+    return session
+
+
+def _give_s3(session: Any) -> None:
+    boto3 = sys.modules.get("boto3")
+    if boto3 is not None:
+        boto3.DEFAULT_SESSION = session  # type: ignore[attr-defined]
+    cached = getattr(sys.modules.get("mlflow.store.artifact.s3_artifact_repo"), "_cached_get_s3_client", None)
+    if hasattr(cached, "cache_clear"):
+        cached.cache_clear()  # type: ignore[union-attr]
+    files = getattr(sys.modules.get("s3fs"), "S3FileSystem", None)
+    if hasattr(files, "clear_instance_cache"):
+        files.clear_instance_cache()  # type: ignore[union-attr]
 
 
 def _end_runs() -> None:
@@ -117,8 +139,14 @@ def _end_runs() -> None:
         mlflow.end_run()
 
 
-def _reset_tracing() -> None:
-    """Traces go where they went when the first was made, unless MLflow (2.14 and later) is told to look again."""
+def _forget_mlflow() -> None:
+    """A run's artifacts go where they went when the first was written, and runs of two tests have one id where ids have a seed. Traces go where they
+    went when the first was made, unless MLflow (2.14 and later) is told to look again."""
+    modules = [sys.modules.get("mlflow.tracking._tracking_service." + name) for name in ("utils", "client")]
+    for owner in (modules[0], getattr(modules[1], "TrackingServiceClient", None)):  # the latter is MLflow 1's
+        repositories = getattr(owner, "_artifact_repos_cache", None)
+        if hasattr(repositories, "clear"):
+            repositories.clear()  # type: ignore[union-attr]
     provider = sys.modules.get("mlflow.tracing.provider")
     if hasattr(provider, "reset"):
         provider.reset()  # type: ignore[union-attr]
