@@ -76,7 +76,7 @@ func (c controlled) Status(ctx context.Context) (control.Status, error) {
 	}
 	r := w.ready
 	s := control.Status{
-		Version: Version, MLflow: MLflowVersion, PID: os.Getpid(), Namespace: c.name, Started: e.started.UTC(), UptimeS: time.Since(e.started).Seconds(),
+		Version: Version, MLflow: c.mlflowVersion(), PID: os.Getpid(), Namespace: c.name, Started: e.started.UTC(), UptimeS: time.Since(e.started).Seconds(),
 		TrackingURI: r.TrackingURI, S3Endpoint: r.S3Endpoint, StaticURL: r.StaticURL, Bucket: r.Bucket, Seeded: seeded,
 		Clock: c.Clock().State(), IDs: c.IDs().State(), Faults: len(c.Faults().Rules()), Calls: c.Calls().Stats().Kept, Namespaces: len(e.Namespaces()),
 	}

@@ -98,7 +98,7 @@ func (e *world) mainHandler() http.Handler {
 	if e.cfg.MLflowUI != "" {
 		all = (&mlflowUI{dir: os.DirFS(e.cfg.MLflowUI)}).wrap(all)
 	}
-	return own.wrap(e.authenticate(all))
+	return own.wrap(e.authenticate(e.space.asPersona(all)))
 }
 
 // newGUI is the pages, some of which are made of the API; users who are no admins get them without the environment's keys.

@@ -94,6 +94,25 @@ func (s *space) Persona() string {
 	return rest.AutoPersona
 }
 
+// mlflowVersion is the MLflow server that answers here.
+func (s *space) mlflowVersion() string {
+	if p := s.instruments().persona.Load(); p != nil {
+		return p.Version
+	}
+	return MLflowVersion
+}
+
+// asPersona answers by the calls of the persona alone, where there is one.
+func (s *space) asPersona(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := s.tools.persona.Load(); p != nil {
+			p.Serve(w, r, next)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // SetPersona changes it, to auto, 1.13, 1.30, 2 or 3, until the next Reset.
 func (s *space) SetPersona(name string) error {
 	p, err := rest.FindPersona(name)
@@ -137,10 +156,6 @@ const maxUnread = 256 << 10
 // serveWith answers by a world, as the faults say.
 func (e *Env) serveWith(w *world, index int, c *calls.Call, x *calls.Exchange, r *http.Request) {
 	next := w.handlers[index]
-	if p := w.space.tools.persona.Load(); p != nil && index == onMain {
-		world := next
-		next = http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) { p.Serve(out, r, world) })
-	}
 	plan := w.space.tools.faults.Plan(c)
 	if plan == nil {
 		next.ServeHTTP(x, r)

@@ -50,6 +50,11 @@ func TestPersona(t *testing.T) {
 		if status, text := ask(c.method, c.path, ""); status != c.status || !strings.Contains(text, c.contains) {
 			t.Errorf("%s: %s %s: %d %.200s", c.persona, c.method, c.path, status, text)
 		}
+		if c.contains == "2.22.5" || c.contains == prinzbox.MLflowVersion {
+			if _, text := ask("GET", "/api/prinzbox/status", ""); !strings.Contains(text, `"mlflow_version":"`+c.contains+`"`) {
+				t.Errorf("%s: status: %s", c.persona, text)
+			}
+		}
 	}
 	if status, text := ask("PUT", set, `{"persona": "4"}`); status != 400 || !strings.Contains(text, "1.13, 1.30, 2 or 3") {
 		t.Errorf("%d %s", status, text)

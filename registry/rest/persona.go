@@ -15,7 +15,9 @@ type Persona struct {
 	// Name is what chooses it: 1.13, 1.30, 2 or 3. Version is that server's, as its /version says, where it has one (from 2 on).
 	Name, Version string
 	generation    int
-	mux           *http.ServeMux
+	// methods are those of each path; wildcards knows the paths with a part that is not fixed.
+	methods   map[string][]string
+	wildcards *http.ServeMux
 }
 
 // The generations of servers: their places in generations.
@@ -49,11 +51,18 @@ var personas = sync.OnceValue(func() []*Persona {
 	all := make([]*Persona, len(generations))
 	for i := range generations {
 		p := generations[i]
-		p.generation, p.mux = i, http.NewServeMux()
+		p.generation, p.methods, p.wildcards = i, map[string][]string{}, http.NewServeMux()
 		for _, row := range personaRows() {
 			method, path, _ := strings.Cut(row, " ")
-			if l := lifetimeOf(method, path); l.since <= i && i <= l.until {
-				p.mux.Handle(method+" "+muxPath(path), http.NotFoundHandler())
+			switch l := lifetimeOf(method, path); {
+			case i < l.since || l.until < i:
+			case strings.Contains(path, "{"):
+				p.wildcards.Handle(method+" "+muxPath(path), http.NotFoundHandler())
+			default:
+				p.methods[path] = append(p.methods[path], method)
+				if method == http.MethodGet {
+					p.methods[path] = append(p.methods[path], http.MethodHead)
+				}
 			}
 		}
 		all[i] = &p
@@ -83,11 +92,16 @@ func personaRows() []string {
 	for _, n := range notYet {
 		rows = append(rows, n.method+" /api/"+n.version+n.path, n.method+" /ajax-api/"+n.version+n.path)
 	}
+	for _, api := range []string{"/api", "/ajax-api"} {
+		proxy := api + "/2.0/mlflow-artifacts/"
+		rows = append(rows, "GET "+proxy+"artifacts", "GET "+proxy+"artifacts/{path...}", "PUT "+proxy+"artifacts/{path...}", "DELETE "+proxy+"artifacts/{path...}",
+			"POST "+proxy+"mpu/create/{path...}", "POST "+proxy+"mpu/complete/{path...}", "POST "+proxy+"mpu/abort/{path...}", "GET "+proxy+"presigned/{path...}")
+	}
 	slices.Sort(rows)
 	return slices.Compact(rows)
 }
 
-// personaOutside are calls outside the table.
+// personaOutside are calls outside the table, beside the artifact proxy's.
 var personaOutside = []string{
 	"GET /version", "GET /graphql", "POST /graphql", "POST /v1/traces", "GET /get-artifact", "GET /model-versions/get-artifact",
 	"GET /ajax-api/2.0/mlflow/get-trace-artifact", "GET /ajax-api/3.0/mlflow/get-trace-artifact",
@@ -135,6 +149,12 @@ func lifetimeOf(method, path string) lifetime {
 		return lifetime{of2, of3}
 	case path == "/v1/traces" || strings.Contains(path, "api/3.0/"):
 		return lifetime{of3, of3}
+	case strings.Contains(path, "/mlflow-artifacts/presigned/"):
+		return lifetime{of3, of3}
+	case strings.Contains(path, "/mlflow-artifacts/mpu/"):
+		return lifetime{of2, of3}
+	case strings.Contains(path, "/mlflow-artifacts/"):
+		return lifetime{of130, of3}
 	}
 	l := lifetime{of113, of3}
 	i := strings.Index(path, "/mlflow/")
@@ -159,43 +179,52 @@ func lifetimeOf(method, path string) lifetime {
 	return l
 }
 
-// decides tells whether a path is one of MLflow's that differ between servers.
+// decides tells whether a path is one of MLflow's API. Those of prinzbox itself are the same for all personas.
 func decides(path string) bool {
 	switch path {
 	case "/version", "/graphql", "/v1/traces", "/get-artifact", "/model-versions/get-artifact":
 		return true
 	}
-	rest, ok := strings.CutPrefix(strings.TrimPrefix(path, "/ajax-api"), "/api")
-	if !ok && !strings.HasPrefix(path, "/ajax-api/") {
-		return false
-	}
-	return strings.HasPrefix(rest, "/2.0/mlflow/") || strings.HasPrefix(rest, "/3.0/") || strings.HasPrefix(rest, "/2.0/preview/")
+	return strings.HasPrefix(path, "/ajax-api/") || strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, ownPrefix)
 }
 
-// Serve answers a request as the server of the persona: calls that it does not have as it answers them, and all others by next.
-func (p *Persona) Serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	path := r.URL.Path
-	proxy := strings.Contains(path, "api/2.0/mlflow-artifacts/") && strings.Index(path, "api/2.0/mlflow-artifacts/") <= len("/ajax-")
-	switch {
-	case proxy && p.generation == of113:
-		refuse(w, http.StatusNotFound)
-		return
-	case proxy || !decides(path):
-		next.ServeHTTP(w, r)
-		return
+// ownPrefix is where prinzbox's own API is.
+const ownPrefix = "/api/prinzbox/"
+
+// has tells whether the server has a call.
+func (p *Persona) has(r *http.Request) bool {
+	if slices.Contains(p.methods[r.URL.Path], r.Method) {
+		return true
 	}
-	var allowed []string
-	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
-		if _, pattern := p.mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); pattern != "" {
-			allowed = append(allowed, method)
+	_, pattern := p.wildcards.Handler(r)
+	return pattern != ""
+}
+
+// allowed are the methods of a path, none where the server has no such path.
+func (p *Persona) allowed(r *http.Request) []string {
+	var methods []string
+	asked := http.Request{URL: r.URL, Host: r.Host}
+	for _, asked.Method = range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
+		if p.has(&asked) {
+			methods = append(methods, asked.Method)
 		}
 	}
+	if methods != nil {
+		methods = append(methods, http.MethodOptions)
+	}
+	slices.Sort(methods)
+	return methods
+}
+
+// Serve answers a request as the server of the persona: calls that it does not have as it answers them, and all others by next. Whoever
+// asks for passwords does so before: the servers do, too.
+func (p *Persona) Serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	path := r.URL.Path
 	switch {
-	case allowed == nil:
-		refuse(w, http.StatusNotFound)
-	case r.Method != http.MethodOptions && !slices.Contains(allowed, r.Method):
-		w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
-		refuse(w, http.StatusMethodNotAllowed)
+	case !decides(path):
+		next.ServeHTTP(w, r)
+	case !p.has(r):
+		p.refuse(w, r)
 	case path == "/version":
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, p.Version) // a client that went away
@@ -220,13 +249,22 @@ func (p *Persona) onItsPaths(r *http.Request) *http.Request {
 	return &moved
 }
 
-// refuse answers as Flask does in all of MLflow's servers.
-func refuse(w http.ResponseWriter, status int) {
-	title, text := "Not Found", "The requested URL was not found on the server. If you entered the URL manually please check your spelling and try again."
-	if status == http.StatusMethodNotAllowed {
-		title, text = "Method Not Allowed", "The method is not allowed for the requested URL."
+// refuse answers what the server has no call for as Flask does in all of MLflow's servers.
+func (p *Persona) refuse(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	status, title, text := http.StatusNotFound, "Not Found", "The requested URL was not found on the server. If you entered the URL manually please check your spelling and try again."
+	// Of the traces' path Flask knows nothing.
+	if methods := p.allowed(r); methods != nil && r.URL.Path != "/v1/traces" {
+		h.Set("Allow", strings.Join(methods, ", "))
+		if r.Method == http.MethodOptions {
+			if p.generation == of3 && (strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/ajax-api/")) {
+				w.WriteHeader(http.StatusNoContent) // since 3 MLflow answers those of its API itself
+			}
+			return
+		}
+		status, title, text = http.StatusMethodNotAllowed, "Method Not Allowed", "The method is not allowed for the requested URL."
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintf(w, "<!doctype html>\n<html lang=en>\n<title>%d %s</title>\n<h1>%s</h1>\n<p>%s</p>\n", status, title, title, text)
 }
