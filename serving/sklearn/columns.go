@@ -21,7 +21,7 @@ func loadNormalizer(_ *loader, e *estimator, _ int) (transformer, error) {
 		b.do(func(r *registers) error {
 			x := r.num[first : first+n]
 			norm := rowNorm(x, kind)
-			if norm == 0 {
+			if norm < 10*epsilon { // so small a row stays as it is
 				norm = 1
 			}
 			for i, v := range x {
@@ -415,7 +415,7 @@ func byChance(e *estimator, p []float64, kind, attr string) []bool {
 	case "SelectFwe":
 		alpha /= n
 	case "SelectFdr":
-		sorted := slices.Clone(p)
+		sorted := slices.DeleteFunc(slices.Clone(p), func(v float64) bool { return v != v }) // numpy sorts them last, where they say nothing
 		slices.Sort(sorted)
 		limit := math.NaN()
 		for i, v := range sorted {

@@ -184,7 +184,7 @@ func loadLinearClassifier(_ *loader, e *estimator, _ int) (*model, error) {
 	case "LogisticRegression", "LogisticRegressionCV":
 		how = logisticLink(e, n)
 	case "LinearDiscriminantAnalysis":
-		how = softmax
+		how, c.noZeros = softmax, true
 		if n == 2 {
 			how = logistic
 		}

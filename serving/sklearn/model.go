@@ -35,8 +35,16 @@ type model struct {
 	ints bool
 	// noLog tells that there is no predict_log_proba although there is predict_proba.
 	noLog bool
-	fns   map[method]compute
+	// noZeros tells that predict_log_proba takes the smallest normal number for a probability of 0, as linear discriminant analysis does.
+	noZeros bool
+	fns     map[method]compute
 }
+
+// smallestNormal and epsilon are what numpy.finfo says of a float64.
+const (
+	smallestNormal = 0x1p-1022
+	epsilon        = 0x1p-52
+)
 
 func (m *model) has(fn method) bool {
 	if m.fns[fn] != nil {
@@ -60,7 +68,11 @@ func (m *model) regs(b *builder, in []int, fn method) ([]int, error) {
 	out := b.add(len(p))
 	b.do(func(r *registers) error {
 		for k, i := range p {
-			r.num[out[k]] = ln(r.num[i])
+			v := r.num[i]
+			if v == 0 && m.noZeros {
+				v = smallestNormal
+			}
+			r.num[out[k]] = ln(v)
 		}
 		return nil
 	})

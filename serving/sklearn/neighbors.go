@@ -261,6 +261,10 @@ func readNeighbors(e *estimator) *neighbors {
 			// The order among equal distances is then that of numpy.argpartition.
 			e.fail("option algorithm='brute' of scikit-learn before 1.1 is not supported (supported: kd_tree, ball_tree)")
 		}
+		if v, _ := e.get("_fit_X"); e.err == nil && v.(*pyobj.Array).DType.String() != "float64" {
+			// It is so in newer ones as well when the points are of another type than the rows.
+			e.fail("option algorithm='brute' with points of type %s is not supported (supported: float64)", v.(*pyobj.Array).DType)
+		}
 		if n.metric.name == "euclidean" && e.err == nil {
 			n.norms = make([]float64, n.rows)
 			for i := range n.norms {
