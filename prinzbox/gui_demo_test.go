@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,6 +175,8 @@ func TestDemo(t *testing.T) {
 		t.Errorf("back at version 1 the answer is %s, was %s", again, before)
 	}
 
+	demoFaults(t, b, p.ready.TrackingURI, model, row)
+
 	// In the dark, on a phone, without a mouse.
 	b.Text(`document.activeElement.blur()`)
 	b.Do(chromedp.KeyEvent("t"), chromedp.KeyEvent("t"))
@@ -189,5 +193,66 @@ func TestDemo(t *testing.T) {
 	defer b.mu.Unlock()
 	for _, s := range b.said {
 		t.Error(s)
+	}
+}
+
+// demoFaults makes scoring half a second late and one in ten of its answers an error, all with the browser; the model's page shows what the clients
+// get. Then everything goes back to the samples.
+func demoFaults(t *testing.T, b *demoBrowser, uri, model, row string) {
+	t.Helper()
+	const calls = 40
+	b.Open(uri + "/faults")
+	for _, example := range []string{"Scoring is half a second late", "One in ten predictions fails"} {
+		b.follow(example)
+		b.follow("Add the fault")
+		b.Until(`document.querySelector(".done")?.textContent === "The fault is at work."`)
+	}
+	page := uri + "/models/" + model
+	b.Open(page)
+	const cell = `[...document.querySelectorAll(".traffic tbody tr")].find((e) => e.textContent.includes("Version 1")).querySelectorAll("td")[%d].textContent`
+	errors := b.Text(fmt.Sprintf(cell, 2))
+	var failed atomic.Int64
+	var all sync.WaitGroup
+	for range calls {
+		all.Go(func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, uri+"/model/"+model+"/champion/invocations", strings.NewReader(row))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Header.Set("Content-Type", "application/json")
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if answer.StatusCode != http.StatusOK {
+				failed.Add(1)
+			}
+			if err := answer.Body.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := failed.Load(); n < 1 || n > calls/2 {
+		t.Fatalf("%d of %d calls failed", n, calls)
+	}
+	// The page has not been loaded again.
+	b.Until(fmt.Sprintf(cell, 2) + ` === "` + strconv.FormatInt(failed.Load(), 10) + `"`)
+	b.Until(`parseFloat(` + fmt.Sprintf(cell, 4) + `) >= 500 || ` + fmt.Sprintf(cell, 4) + `.endsWith(" s")`)
+	b.Until(`[...document.querySelectorAll(".minute rect.wrong")].some((e) => e.getAttribute("height") > 0)`)
+	b.Until(`document.querySelector(".failures").textContent.includes("fault-2")`)
+	if errors != "0" {
+		t.Errorf("there were %s errors before", errors)
+	}
+	b.Open(uri + "/admin")
+	b.follow("Reset to the samples…")
+	b.follow("Reset")
+	b.Until(`document.querySelector(".done")?.textContent === "This is a fresh state."`)
+	b.Open(page)
+	b.Until(`document.querySelector(".empty") && !document.querySelector(".traffic tbody")`)
+	if a := call(t, "POST", uri+"/"+model+"/invocations", row, "Content-Type", "application/json"); a.status != 200 {
+		t.Errorf("when all is reset the client gets %d %s", a.status, a.body)
 	}
 }

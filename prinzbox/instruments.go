@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prinzbox/prinzbox/prinzbox/calls"
 	"github.com/prinzbox/prinzbox/prinzbox/control"
 	"github.com/prinzbox/prinzbox/prinzbox/faults"
 	"github.com/prinzbox/prinzbox/registry"
 	"github.com/prinzbox/prinzbox/registry/rest"
+	"github.com/prinzbox/prinzbox/serving"
 )
 
 // instruments are what a test looks at and turns: they belong to a space, and stay when its world is replaced or sleeps.
@@ -165,7 +167,21 @@ func (e *Env) serveWith(w *world, index int, c *calls.Call, x *calls.Exchange, r
 	if plan.Error != nil || plan.Reset { // nobody else reads what was sent, which the log should have
 		_, _ = io.CopyN(io.Discard, r.Body, maxUnread) // what cannot be read is not kept
 	}
-	plan.Apply(x, r, e.closing, func(out http.ResponseWriter, f faults.Error) { writeFault(out, c.Kind, r.URL.Path, f) }, next.ServeHTTP)
+	answer := next.ServeHTTP
+	if c.Kind == calls.Scoring {
+		// A model's counts are of what its clients see, whoever made it so.
+		began, reached := time.Now(), false
+		answer = func(out http.ResponseWriter, r *http.Request) {
+			reached = true
+			next.ServeHTTP(out, r.WithContext(serving.Since(r.Context(), began)))
+		}
+		defer func() {
+			if !reached {
+				w.scoring.Instead(r, x.Header(), x.Status(), "fault rule "+plan.Rules, time.Since(began))
+			}
+		}()
+	}
+	plan.Apply(x, r, e.closing, func(out http.ResponseWriter, f faults.Error) { writeFault(out, c.Kind, r.URL.Path, f) }, answer)
 }
 
 // writeFault answers as the protocol has it.

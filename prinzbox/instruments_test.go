@@ -3,6 +3,7 @@ package prinzbox_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/prinzbox/prinzbox/prinzbox"
 	"github.com/prinzbox/prinzbox/prinzbox/calls"
 	"github.com/prinzbox/prinzbox/prinzbox/faults"
+	"github.com/prinzbox/prinzbox/serving"
 )
 
 // raw sends a request and gives the status, 0 where the connection broke, and the body as far as it came.
@@ -184,5 +186,92 @@ func TestClockAndIDsOfAnEnvironment(t *testing.T) {
 	env.IDs().Seed(7)
 	if again := createRun(t, env.TrackingURI()); again != first {
 		t.Errorf("the first id of seed 7 is %s, then %s", first, again)
+	}
+}
+
+// TestFaultsCountForTheModel: what a model's page and /metrics tell of it is what its clients get, a rule's answers too.
+func TestFaultsCountForTheModel(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
+	for range 2 {
+		if _, err := env.Stub(t.Context(), "m", serving.Stub{Answer: json.RawMessage("1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, old, v2 := env.TrackingURI()+"/m/invocations", env.TrackingURI()+"/model/m/1/invocations", env.TrackingURI()+"/v2/models/m/infer"
+	for _, c := range []struct {
+		name, url, version string
+		rule               faults.Rule
+		status             int
+		seconds            float64
+	}{
+		{"none", m, "2", faults.Rule{Match: faults.Match{Kind: calls.S3}, Reset: true}, 200, 0},
+		{"error", m, "2", faults.Rule{Error: &faults.Error{Status: 503}}, 503, 0},
+		{"error of another version", old, "1", faults.Rule{Error: &faults.Error{Status: 429}}, 429, 0},
+		{"error of V2", v2, "2", faults.Rule{Error: &faults.Error{Status: 501}}, 501, 0},
+		{"reset", m, "2", faults.Rule{Reset: true}, 0, 0},
+		{"latency", m, "2", faults.Rule{Latency: &faults.Latency{MS: 80}}, 200, .08},
+		{"late error", m, "2", faults.Rule{Latency: &faults.Latency{MS: 80}, Error: &faults.Error{Status: 500}}, 500, .08},
+		{"slow", old, "1", faults.Rule{Body: &faults.Body{BytesPerSecond: 100}}, 200, .1},
+		{"of a model that is not there", env.TrackingURI() + "/other/invocations", "", faults.Rule{Error: &faults.Error{Status: 504}}, 504, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			count := func() (n uint64, seconds float64) {
+				for _, s := range env.Scoring().Stats() {
+					if s.Version == c.version {
+						return s.Requests[c.status], s.Seconds
+					}
+				}
+				return 0, 0
+			}
+			env.Faults().Clear()
+			if _, err := env.Faults().Add(c.rule); err != nil {
+				t.Fatal(err)
+			}
+			before, spent := count()
+			raw(t, "POST", c.url, "application/json", `{"dataframe_records": [{"a": 1}]}`)
+			// A broken connection is counted, and then noted, behind what the client sees of it.
+			name := "m"
+			if c.version == "" {
+				name = ""
+			}
+			noted := func() bool {
+				f := env.Scoring().Failures(name)
+				n, _ := count()
+				return n > before && (c.status == 200 || len(f) > 0 && f[0].Status == c.status)
+			}
+			for deadline := time.Now().Add(10 * time.Second); !noted() && time.Now().Before(deadline); {
+				time.Sleep(time.Millisecond)
+			}
+			n, seconds := count()
+			if n != before+1 {
+				t.Errorf("%d answers of status %d, %d before: %+v", n, c.status, before, env.Scoring().Stats())
+			}
+			if seconds-spent < c.seconds {
+				t.Errorf("it counts as %v s", seconds-spent)
+			}
+			if c.status == 200 {
+				return
+			}
+			if f := env.Scoring().Failures(name); len(f) == 0 || f[0].Status != c.status || f[0].Version != c.version || !strings.Contains(f[0].Message, "fault-1") || f[0].RequestID == "" {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+	env.Faults().Clear()
+	if _, err := env.Faults().Add(faults.Rule{Error: &faults.Error{Status: 500}}); err != nil {
+		t.Fatal(err)
+	}
+	all := len(env.Scoring().Failures("m"))
+	raw(t, "GET", env.TrackingURI()+"/m/ping", "", "")
+	if n := len(env.Scoring().Failures("m")); n != all {
+		t.Errorf("a ping counts as %d answers", n-all)
+	}
+	if _, text := raw(t, "GET", env.TrackingURI()+"/metrics", "", ""); strings.Contains(text, `prinzbox_scoring_requests_total`) {
+		t.Error("the rule for all leaves /metrics alone")
+	}
+	env.Faults().Clear()
+	if _, text := raw(t, "GET", env.TrackingURI()+"/metrics", "", ""); !strings.Contains(text, `prinzbox_scoring_requests_total{model="m",version="2",code="503"} 1`) {
+		t.Error("/metrics lacks the answer of a rule")
 	}
 }

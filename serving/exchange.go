@@ -43,8 +43,8 @@ func (d mlflow) tooLarge() answer {
 
 // exchange answers a request with a body: choose the version, load it, read, score, answer, count.
 func (s *Server) exchange(w http.ResponseWriter, r *http.Request, at route, d dialect) {
-	began := time.Now()
 	ctx := r.Context()
+	began := beganAt(ctx)
 	id := func() string { return s.requestID(w, r) }
 	c, err := s.resolve(ctx, at.name, at.selector)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Server) finish(w http.ResponseWriter, t *target, id func() string, a an
 // observe counts an answer and remembers a failure.
 func (s *Server) observe(t *target, id func() string, a answer, took time.Duration) {
 	t.counters.observe(a.status, a.rows, took)
-	if a.status > 299 {
+	if a.status < 200 || a.status > 299 { // 0 is a broken connection
 		f := Failure{Time: s.cfg.Clock(), RequestID: id(), Model: t.Name, Version: t.Number}
 		f.describe(a)
 		s.failures.add(f)

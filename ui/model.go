@@ -263,6 +263,14 @@ type failureLine struct {
 	at moment
 }
 
+// status is the answer's; a broken connection has none.
+func (f failureLine) status() string {
+	if f.Status == 0 {
+		return "none"
+	}
+	return itoa(f.Status)
+}
+
 func (u *UI) traffic(ctx context.Context, name string) *traffic {
 	t := &traffic{}
 	routing, err := u.cfg.Scoring.Routing(ctx, name)
