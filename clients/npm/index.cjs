@@ -83,6 +83,16 @@ class Environment {
   async stub(model, stub) { return (await this.control('POST', `/stubs/${encodeURIComponent(model)}`, stub)).version; }
   async calls(query = {}) { return (await this.control('GET', `/calls?${new URLSearchParams(query)}`)).calls; }
   async count(query = {}) { return (await this.control('GET', `/calls/count?${new URLSearchParams(query)}`)).count; }
+  async keys(query = {}) { return (await this.control('GET', `/calls/keys?${new URLSearchParams(query)}`)).keys; }
+
+  /** Throws unless matching calls came: at least one, or exactly times. */
+  async assertCalled(query = {}, times) {
+    const found = await this.count(query);
+    if (times === undefined ? found > 0 : found === times) return;
+    const last = (await this.calls({ limit: '10' })).map((call) => `\n  ${call.method} ${call.path} -> ${call.status}`).join('');
+    const wanted = times === undefined ? 'at least one call' : `${times} calls`;
+    throw new Error(`wanted ${wanted} with ${JSON.stringify(query)}, got ${found}; the last calls:${last || ' none'}`);
+  }
 }
 
 class Namespace extends Environment {

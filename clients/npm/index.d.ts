@@ -52,6 +52,10 @@ export declare class Environment {
   /** What was asked and answered: { operation: 'runs/create' }. */
   calls(query?: Query): Promise<Record<string, any>[]>;
   count(query?: Query): Promise<number>;
+  /** The S3 keys, as BUCKET/KEY, of the calls that match. */
+  keys(query?: Query): Promise<string[]>;
+  /** Throws unless matching calls came: at least one, or exactly times. */
+  assertCalled(query?: Query, times?: number): Promise<void>;
 }
 
 export declare class Namespace extends Environment {

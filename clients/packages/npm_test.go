@@ -46,13 +46,25 @@ const { start } = require('prinzbox');
 start({ seed: false }).then(async (box) => {
   const env = box.namespace();
   await env.snapshot('empty');
+  const headers = { 'Content-Type': 'application/json' };
+  await fetch(env.trackingUri + '/api/2.0/mlflow/experiments/create', { method: 'POST', headers, body: '{"name": "mine"}' });
+  await env.assertCalled({ operation: 'experiments/create' }, 1);
+  await env.assertCalled({ path: '*/create' }, 2).catch((error) => console.log(error.message));
+  console.log(JSON.stringify(await env.keys()));
   console.log(JSON.stringify((await env.status()).seeded), env.trackingUri.startsWith(box.trackingUri + '/ns/'));
   await env.delete();
   await box.stop();
   await fetch(box.trackingUri).then(() => console.log('still there'), () => console.log('ended'));
   await start({ args: ['--no-such-flag'] }).catch((error) => console.log(/no-such-flag/.test(error.message)));
 });`
-	if got := must(t, dir, nil, "node", "-e", script); got != "[] true\nended\ntrue\n" {
+	const want = `wanted 2 calls with {"path":"*/create"}, got 1; the last calls:
+  POST /api/2.0/mlflow/experiments/create -> 200
+[]
+[] true
+ended
+true
+`
+	if got := must(t, dir, nil, "node", "-e", script); got != want {
 		t.Errorf("a script says %q", got)
 	}
 	orphan(t, dir, "node", "-e", `

@@ -1,16 +1,20 @@
 package calls
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 )
 
-// Exchange is one request under way: the writer that its handler answers to, and what is noted of it. Whoever makes one calls End.
+// Exchange is one request under way: the writer that its handler answers to, and what is noted of it. Whoever makes one calls End. A client that has
+// its whole answer finds the call in the log: an answer without a Content-Length is whole when the handler has returned, and of others the last bytes
+// are written when the call is kept.
 type Exchange struct {
 	http.ResponseWriter
 
@@ -83,7 +87,7 @@ func (x *Exchange) Status() int { return x.status }
 // Bytes is how much of the answer's body was written.
 func (x *Exchange) Bytes() int64 { return x.bytes }
 
-// End keeps the call.
+// End keeps the call, unless the end of its answer did.
 func (x *Exchange) End() {
 	if x.log == nil {
 		return
@@ -178,12 +182,47 @@ func (x *Exchange) Write(b []byte) (int, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
-	n, err := x.ResponseWriter.Write(b)
-	x.bytes += int64(n)
-	if x.keepsAnswer() {
-		x.call.ResponseBody, x.call.ResponseBodyCut = keep(x.call.ResponseBody, b[:n], x.log.cfg.Body)
+	if x.wholeWith(int64(len(b))) {
+		x.note(b)
+		x.End()
+		n, err := x.ResponseWriter.Write(b)
+		x.bytes -= int64(len(b) - n)
+		return n, err
 	}
+	n, err := x.ResponseWriter.Write(b)
+	x.note(b[:n])
 	return n, err
+}
+
+func (x *Exchange) note(b []byte) {
+	x.bytes += int64(len(b))
+	if x.keepsAnswer() {
+		x.call.ResponseBody, x.call.ResponseBodyCut = keep(x.call.ResponseBody, b, x.log.cfg.Body)
+	}
+}
+
+// wholeWith tells whether so many more bytes make a kept answer whole before its handler returns.
+func (x *Exchange) wholeWith(more int64) bool {
+	missing, told := x.missing()
+	return told && more >= missing
+}
+
+// bodyless tells whether net/http sends nothing but the head.
+func (x *Exchange) bodyless() bool {
+	return x.request.Method == http.MethodHead || x.status == http.StatusNoContent || x.status == http.StatusNotModified
+}
+
+// missing is how much of a kept answer's body is still to come, where its head tells.
+func (x *Exchange) missing() (n int64, told bool) {
+	if x.log == nil || x.bodyless() {
+		return 0, false
+	}
+	text := first(x.Header(), "Content-Length")
+	if text == "" {
+		return 0, false
+	}
+	length, err := strconv.ParseInt(text, 10, 64)
+	return length - x.bytes, err == nil
 }
 
 // keepsAnswer tells, at the first byte, whether the body is kept: pages are not, and what is compressed is not text.
@@ -223,7 +262,35 @@ func (x *Exchange) ReadFrom(src io.Reader) (int64, error) {
 	return x.passOn(src)
 }
 
+// lastBytes of a body are not left to the kernel: they are written when the call is kept.
+const lastBytes = 4 << 10
+
 func (x *Exchange) passOn(src io.Reader) (int64, error) {
+	missing, told := x.missing()
+	if !told {
+		return x.copyFrom(src)
+	}
+	var n int64
+	if missing > lastBytes {
+		part := &io.LimitedReader{R: src, N: missing - lastBytes}
+		whole, limited := src.(*io.LimitedReader)
+		if limited { // the kernel copies from a file behind one of them, not behind two
+			part.R, part.N = whole.R, min(part.N, whole.N)
+		}
+		var err error
+		n, err = x.copyFrom(part)
+		if limited {
+			whole.N -= n
+		}
+		if err != nil || part.N > 0 {
+			return n, err
+		}
+	}
+	m, err := io.Copy(writer{x}, src)
+	return n + m, err
+}
+
+func (x *Exchange) copyFrom(src io.Reader) (int64, error) {
 	n, err := io.Copy(x.ResponseWriter, src)
 	x.bytes += n
 	return n, err
@@ -239,7 +306,19 @@ func (x *Exchange) Flush() {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
+	if x.log != nil && x.bodyless() || x.wholeWith(0) {
+		x.End()
+	}
 	_ = http.NewResponseController(x.ResponseWriter).Flush() // where it cannot be done, the rest sends it
+}
+
+// Hijack hands the connection over; nothing that is answered on it is noted.
+func (x *Exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buf, err := http.NewResponseController(x.ResponseWriter).Hijack()
+	if err == nil {
+		x.End()
+	}
+	return conn, buf, err
 }
 
 // Unwrap lets http.ResponseController reach the real writer.

@@ -16,9 +16,6 @@ import java.util.UUID;
 
 /** Addresses and keys of an environment, and what tests do with it beside MLflow. All methods may be called by several threads. */
 public class Environment {
-  // A call is counted when its answer has ended, which may be a moment after the client has it.
-  private static final Duration COUNTED = Duration.ofSeconds(1);
-
   // Never through a proxy: the environment is on this machine, or named by its address.
   private static final HttpClient HTTP =
       HttpClient.newBuilder().proxy(HttpClient.Builder.NO_PROXY).version(HttpClient.Version.HTTP_1_1).connectTimeout(Duration.ofSeconds(60)).build();
@@ -186,23 +183,16 @@ public class Environment {
 
   /** Fails unless exactly so many matching calls came. */
   public void assertCalled(int times, Map<String, ?> query) {
-    long until = System.nanoTime() + COUNTED.toNanos();
-    for (long found = count(query); found != times && (times >= 0 || found == 0); found = count(query)) {
-      if (System.nanoTime() > until || times >= 0 && found > times) {
-        StringBuilder last = new StringBuilder();
-        for (Map<String, Object> call : calls(Map.of("limit", 10))) {
-          last.append(String.format("%n  %s %s -> %s", call.get("method"), call.get("path"), call.get("status")));
-        }
-        String wanted = times < 0 ? "at least one call" : times + " calls";
-        throw new AssertionError("wanted " + wanted + " with " + query + ", got " + found + "; the last calls:" + (last.length() == 0 ? " none" : last));
-      }
-      try {
-        Thread.sleep(10);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new PrinzboxException("interrupted while waiting for calls with " + query, 0, e);
-      }
+    long found = count(query);
+    if (found == times || times < 0 && found > 0) {
+      return;
     }
+    StringBuilder last = new StringBuilder();
+    for (Map<String, Object> call : calls(Map.of("limit", 10))) {
+      last.append(String.format("%n  %s %s -> %s", call.get("method"), call.get("path"), call.get("status")));
+    }
+    String wanted = times < 0 ? "at least one call" : times + " calls";
+    throw new AssertionError("wanted " + wanted + " with " + query + ", got " + found + "; the last calls:" + (last.length() == 0 ? " none" : last));
   }
 
   @SuppressWarnings("unchecked") // JSON's keys are texts
