@@ -166,7 +166,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&c.PythonInstall, "python-install", false, "make environments from models' requirements.txt where that Python has no mlflow; needs a network")
 	f.StringVar(&c.CurrentAlias, "current-alias", "", "the `alias` that, where a model has it, answers requests that name no version; default is the version that changed last")
 	f.StringSliceVar(&c.UpstreamHosts, "allow-upstream-hosts", nil, "`hosts` beside this machine, as HOST:PORT, of scoring servers that versions' prinzbox.upstream tags may name")
-	f.StringVar(&s.namespaces, "namespaces", "", "whether requests may choose namespaces, independent environments in this process: on or off; default is on for loopback addresses, and with --control-token")
+	f.StringVar(&s.namespaces, "namespaces", "", "whether requests may choose namespaces, independent environments in this process: on or off; default is on for loopback addresses, and with --control-token, which does not guard their making")
 	f.IntVar(&c.MaxNamespaces, "max-namespaces", d.MaxNamespaces, "how many namespaces there may be")
 	f.StringVar(&c.ControlToken, "control-token", "", "`token` that the control API under /api/prinzbox/ asks for; without one it is on where the server listens on loopback only")
 	f.StringVar(&c.Persona, "persona", rest.AutoPersona, "answer as the MLflow `server` 1.13, 1.30, 2 or 3 would, without the calls it did not have; auto has all")

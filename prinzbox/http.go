@@ -76,14 +76,15 @@ func (e *world) mainHandler() http.Handler {
 	})
 	e.proxy = e.guardProxy(artifacts.NewProxy(e.files.locator.Proxy, e.proxyConfig()))
 	var all http.Handler
-	// Most namespaces are a test's, which looks at no page.
+	// Most namespaces are a test's, which looks at no page, and rarely asks the control API.
 	e.gui = sync.OnceValue(func() http.Handler {
 		return e.newGUI(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { all.ServeHTTP(w, r) }))
 	})
-	own, controls, router := e.guard(), e.control(), e.env.router()
+	controls := sync.OnceValue(e.control)
+	own, router := e.guard(), e.env.router()
 	all = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if isControl(req.URL.Path) {
-			controls.ServeHTTP(w, req)
+			controls().ServeHTTP(w, req)
 			return
 		}
 		// Scoring first: a model may have any name, and its routes are known by how they end.

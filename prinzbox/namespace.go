@@ -16,7 +16,8 @@ import (
 const (
 	DefaultMaxNamespaces = 1000
 	DefaultNamespaceIdle = 2 * time.Minute
-	// maxAwake bounds the namespaces that are open at a time; the one not asked for longest gives way.
+	// maxAwake bounds the namespaces that are open at a time; the one not asked for longest gives way. Those that are held, or that answer
+	// right now, do not.
 	maxAwake = 256
 )
 
@@ -42,6 +43,9 @@ type namespaces struct {
 	mu     sync.RWMutex
 	spaces map[string]*space
 	reaper sync.Once
+	// room is held by whoever looks for room for one more that wakes; waking are those that have it and are not open yet.
+	room   sync.Mutex
+	waking int
 }
 
 const namespacesDir = "namespaces"
@@ -264,6 +268,33 @@ func (e *Env) awake() []*space {
 	}
 	slices.SortFunc(list, func(a, b *space) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
 	return list
+}
+
+// makeRoom puts to sleep what is too much with one more that wakes. The caller, who holds no space's lock, calls ready when that one is open.
+func (e *Env) makeRoom() (ready func()) {
+	n := &e.named
+	n.room.Lock()
+	defer n.room.Unlock()
+	list := e.awake()
+	over := len(list) + n.waking + 1 - maxAwake
+	for _, s := range list {
+		if over <= 0 {
+			break
+		}
+		slept, err := s.sleep(context.Background())
+		if err != nil {
+			e.cfg.Log.Error("a namespace was not closed in order", "namespace", s.name, "error", err)
+		}
+		if slept {
+			over--
+		}
+	}
+	n.waking++
+	return func() {
+		n.room.Lock()
+		n.waking--
+		n.room.Unlock()
+	}
 }
 
 // reap puts to sleep what nobody asks for.

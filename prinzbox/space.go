@@ -77,6 +77,9 @@ func (s *space) world() *world { return s.current.Load() }
 
 // wake opens the state of a space that has no world, or a fresh one.
 func (s *space) wake(ctx context.Context) error {
+	if s.name != "" {
+		defer s.env.makeRoom()()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -111,7 +114,9 @@ func (s *space) wake(ctx context.Context) error {
 
 // sleep closes the world of a space where nobody is, and tells whether it did.
 func (s *space) sleep(ctx context.Context) (bool, error) {
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		return false, nil // somebody resets it, say
+	}
 	defer s.mu.Unlock()
 	w := s.current.Load()
 	if w == nil || s.pins.Load() > 0 || !w.mayRest() || !w.requests.endIfFree() {
@@ -130,6 +135,9 @@ func (s *space) newDir() string { return filepath.Join(s.root, worldsDir, newID(
 // which is then removed. When it fails, the old world stays.
 func (s *space) replace(ctx context.Context, lay func(dir string) (opening, error)) (err error) {
 	ctx = context.WithoutCancel(ctx) // half a reset helps nobody
+	if s.name != "" && s.current.Load() == nil {
+		defer s.env.makeRoom()()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed.Load() {

@@ -180,8 +180,10 @@ func (e *world) openStores(ctx context.Context, o opening) (err error) {
 	if e.db, err = openDB(ctx, e.dir, c.Durability); err != nil {
 		return err
 	}
-	if err = e.db.Migrate(ctx, "artifacts", artifacts.Migrations()); err != nil {
-		return err
+	if !o.fresh {
+		if err = e.db.Migrate(ctx, "artifacts", artifacts.Migrations()); err != nil {
+			return err
+		}
 	}
 	e.blobs, err = artifacts.Open(ctx, artifacts.Config{
 		DB: e.db, Dir: blobsIn(e.dir), Clock: c.Clock, NewID: c.NewID, Log: c.Log, Sync: c.Durability == sqldb.DurabilityFull, Clean: o.fresh || o.clean,
