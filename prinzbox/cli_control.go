@@ -1,34 +1,20 @@
 package prinzbox
 
 import (
-	"bytes"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/prinzbox/prinzbox/prinzbox/control"
 )
-
-// remote is a running environment, as the commands that control one reach it.
-type remote struct {
-	url, data, readyFile, token, namespace, output string
-
-	cmd *cobra.Command
-}
 
 // controlCommands are the operations of the control API as commands.
 func controlCommands() []*cobra.Command {
@@ -47,209 +33,15 @@ func controlCommand(use, short, long string, args cobra.PositionalArgs, run func
 		}
 		return nil
 	}}
-	f := cmd.Flags()
-	f.StringVar(&r.url, "url", "", "base `URL` of the environment; default is the one that runs in the data folder")
-	f.StringVar(&r.data, "data", DefaultData, "data `folder` of the environment")
-	f.StringVar(&r.readyFile, "ready-file", "", "`file` that the environment was told to write its ready line into")
-	f.StringVar(&r.token, "control-token", "", "`token` that the environment was started with")
-	f.StringVar(&r.namespace, "namespace", "", "`name` of the namespace that is meant")
-	f.StringVarP(&r.output, "output", "o", "text", "text, or json")
+	cmd.Flags().StringVar(&r.data, "data", DefaultData, "data `folder` of the environment")
+	r.flags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, list []string) error {
-		r.cmd = cmd
-		for flag, to := range map[string]*string{"url": &r.url, "data": &r.data, "ready-file": &r.readyFile, "control-token": &r.token, "namespace": &r.namespace} {
-			if value := os.Getenv("PRINZBOX_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))); value != "" && !cmd.Flags().Changed(flag) {
-				*to = value
-			}
-		}
-		if r.output != "text" && r.output != "json" {
-			return usageError{fmt.Errorf("-o %s: use text or json", r.output)}
+		if err := r.read(cmd); err != nil {
+			return err
 		}
 		return run(r, list)
 	}
 	return cmd
-}
-
-// find gives the base URL and what speaks to it.
-func (r *remote) find() (string, *http.Client, error) {
-	if r.url != "" {
-		u, err := url.Parse(r.url)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return "", nil, usageError{fmt.Errorf("--url %s: write http://HOST:PORT", r.url)}
-		}
-		return strings.TrimRight(r.url, "/"), http.DefaultClient, nil
-	}
-	var ready Ready
-	if r.readyFile != "" {
-		text, err := os.ReadFile(r.readyFile)
-		if err == nil {
-			err = json.Unmarshal(text, &ready)
-		}
-		if err != nil {
-			return "", nil, fmt.Errorf("--ready-file: nothing is ready: %w", err)
-		}
-	} else {
-		var ok bool
-		if ready, ok = running(r.data); !ok {
-			return "", nil, fmt.Errorf("nothing runs in %s: name the data folder (--data), the ready file (--ready-file), or the address (--url)", r.data)
-		}
-	}
-	client := http.DefaultClient
-	if ready.CABundle != "" {
-		pem, err := os.ReadFile(ready.CABundle)
-		if err != nil {
-			return "", nil, err
-		}
-		roots := x509.NewCertPool()
-		roots.AppendCertsFromPEM(pem)
-		client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
-	}
-	return ready.TrackingURI, client, nil
-}
-
-// send asks the environment. The answer's body is the caller's to close.
-func (r *remote) send(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
-	base, client, err := r.find()
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, base+ControlPrefix+path, body)
-	if err != nil {
-		return nil, err
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	if r.token != "" {
-		req.Header.Set(control.TokenHeader, r.token)
-	}
-	if r.namespace != "" {
-		req.Header.Set(NamespaceHeader, r.namespace)
-	}
-	if user := os.Getenv("MLFLOW_TRACKING_USERNAME"); user != "" {
-		req.SetBasicAuth(user, os.Getenv("MLFLOW_TRACKING_PASSWORD"))
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("the environment does not answer: %w", err)
-	}
-	if resp.StatusCode < 400 {
-		return resp, nil
-	}
-	defer resp.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what came tells enough
-	var failure struct {
-		Message string `json:"message"`
-	}
-	if json.Unmarshal(text, &failure) == nil && failure.Message != "" {
-		return nil, errors.New(strings.TrimSuffix(failure.Message, "."))
-	}
-	return nil, fmt.Errorf("%s %s: %s %.200s", method, base+ControlPrefix+path, resp.Status, text)
-}
-
-// ask sends a body of JSON, if there is one, and reads the answer.
-func (r *remote) ask(method, path string, body any) (json.RawMessage, error) {
-	var in io.Reader
-	contentType := ""
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		in, contentType = bytes.NewReader(text), "application/json"
-	}
-	resp, err := r.send(r.cmd.Context(), method, path, contentType, in)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	return io.ReadAll(resp.Body)
-}
-
-// do asks and prints the answer; told is what text says where there is nothing to show.
-func (r *remote) do(method, path string, body any, told string) error {
-	answer, err := r.ask(method, path, body)
-	if err != nil {
-		return err
-	}
-	return r.print(answer, told)
-}
-
-// print shows an answer.
-func (r *remote) print(answer json.RawMessage, told string) error {
-	out := r.cmd.OutOrStdout()
-	if r.output == "json" {
-		_, err := fmt.Fprintf(out, "%s\n", bytes.TrimSpace(answer))
-		return err
-	}
-	if told != "" {
-		_, err := fmt.Fprintln(out, told)
-		return err
-	}
-	dec := json.NewDecoder(bytes.NewReader(answer))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return err
-	}
-	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	rows(table, v)
-	return table.Flush()
-}
-
-// rows writes an object as a line for each field, and a list of objects as a table.
-func rows(out io.Writer, v any) {
-	object, ok := v.(map[string]any)
-	if !ok {
-		_, _ = fmt.Fprintln(out, cell(v)) // the table's flush tells
-		return
-	}
-	names := make([]string, 0, len(object))
-	for name := range object {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		list, ok := object[name].([]any)
-		if !ok || len(list) == 0 {
-			_, _ = fmt.Fprintf(out, "%s\t%s\n", name, cell(object[name]))
-			continue
-		}
-		first, ok := list[0].(map[string]any)
-		if !ok {
-			for _, item := range list {
-				_, _ = fmt.Fprintf(out, "%s\t%s\n", name, cell(item))
-			}
-			continue
-		}
-		columns := make([]string, 0, len(first))
-		for column := range first {
-			columns = append(columns, column)
-		}
-		slices.Sort(columns)
-		_, _ = fmt.Fprintln(out, strings.ToUpper(strings.Join(columns, "\t")))
-		for _, item := range list {
-			fields, _ := item.(map[string]any)
-			cells := make([]string, 0, len(columns))
-			for _, column := range columns {
-				cells = append(cells, cell(fields[column]))
-			}
-			_, _ = fmt.Fprintln(out, strings.Join(cells, "\t"))
-		}
-	}
-}
-
-func cell(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "-"
-	case string:
-		return v
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return string(text)
 }
 
 func statusCommand() *cobra.Command {

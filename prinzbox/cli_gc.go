@@ -1,47 +1,16 @@
 package prinzbox
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/prinzbox/control"
 )
-
-// GC removes deleted runs, experiments and logged models for good, with their artifacts, and tells each to done. An
-// artifact location that cannot be reached is skipped: the entity goes all the same, as with `mlflow gc`.
-func (e *Env) GC(ctx context.Context, o registry.GCOptions, done func(g registry.Garbage)) error {
-	w, err := e.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer w.leave()
-	garbage, err := w.store.FindGarbage(ctx, o)
-	if err != nil {
-		return err
-	}
-	for _, g := range garbage {
-		if repo, path, err := w.files.locate(g.Location, ""); err != nil {
-			e.cfg.Log.Warn("artifacts not removed", "kind", g.Kind, "id", g.ID, "error", err)
-		} else if path == "" {
-			e.cfg.Log.Warn("artifacts not removed: the location is a whole bucket or root", "kind", g.Kind, "id", g.ID, "location", g.Location)
-		} else if err := repo.Delete(ctx, path); err != nil {
-			return fmt.Errorf("remove the artifacts of %s %s: %w", g.Kind, g.ID, err)
-		}
-		if err := w.store.RemoveGarbage(ctx, g); err != nil {
-			return err
-		}
-		done(g)
-	}
-	return nil
-}
 
 // gcSettings are the settings of a server that tell where it keeps what gc removes, and how gc works.
 var gcSettings = []string{
@@ -51,48 +20,64 @@ var gcSettings = []string{
 
 func gcCommand() *cobra.Command {
 	var s settings
-	var olderThan, runs, experiments, models string
+	var r remote
+	var of control.Garbage
+	var runs, experiments, models string
 	cmd := &cobra.Command{
 		Use:   "gc",
 		Short: "Remove deleted runs, experiments and logged models for good",
-		Long: `gc removes what is in the lifecycle stage "deleted" from the data folder (--data) for good, with its artifacts, as
-'mlflow gc' does. It needs the folder for itself: stop the server first.`,
+		Long: `gc removes what is in the lifecycle stage "deleted" for good, with its artifacts, as 'mlflow gc' does: in the
+environment that runs in the data folder (--data) or at an address (--url), or in the folder of one that does not run.`,
 		Args: noArgs,
 	}
 	f := cmd.Flags()
-	all := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	s.flags(all)
-	for _, name := range gcSettings {
-		f.AddFlag(all.Lookup(name))
-	}
-	f.Lookup("ephemeral").Hidden = true // a set PRINZBOX_EPHEMERAL is told, rather than passed over
-	f.StringVar(&olderThan, "older-than", "", "only what was deleted at least this long ago, for example 30d or 2d8h5m20s")
+	s.some(f, gcSettings...)
+	r.flags(f)
+	f.StringVar(&of.OlderThan, "older-than", "", "only what was deleted at least this long ago, for example 30d or 2d8h5m20s")
 	f.StringVar(&runs, "run-ids", "", "only these runs, separated by commas")
 	f.StringVar(&experiments, "experiment-ids", "", "only these experiments, with all their runs")
 	f.StringVar(&models, "logged-model-ids", "", "only these logged models")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := s.read(cmd)
+		of.RunIDs, of.ExperimentIDs, of.LoggedModelIDs = ids(runs), ids(experiments), ids(models)
+		if _, err := parseAge(of.OlderThan); err != nil {
+			return usageError{fmt.Errorf("--older-than: %w", err)}
+		}
+		c, runs, err := s.folder(cmd, &r)
 		if err != nil {
 			return err
 		}
-		if s.ephemeral {
-			return usageError{errors.New("gc needs a data folder: leave out --ephemeral")}
+		tell := func(one control.Removed) {
+			if r.output == "text" {
+				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s with ID %s has been permanently deleted.\n", strings.ToUpper(one.Kind[:1])+one.Kind[1:], one.ID)
+			}
 		}
-		age, err := parseAge(olderThan)
-		if err != nil {
-			return usageError{err}
+		if runs {
+			answer, err := r.ask("POST", "/gc", of)
+			if err != nil {
+				return err
+			}
+			if r.output == "json" {
+				return r.print(answer, "")
+			}
+			var all control.Collected
+			if err := json.Unmarshal(answer, &all); err != nil {
+				return err
+			}
+			for _, one := range all.Removed {
+				tell(one)
+			}
+			return nil
 		}
 		c.Seed, c.Port, c.S3Port, c.StaticPort = false, 0, 0, 0
 		env, err := Open(cmd.Context(), c)
 		if err != nil {
 			return err
 		}
-		err = env.GC(cmd.Context(), registry.GCOptions{
-			RunIDs: ids(runs), ExperimentIDs: ids(experiments), LoggedModelIDs: ids(models), OlderThan: age.Milliseconds(),
-		}, func(g registry.Garbage) {
-			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s with ID %s has been permanently deleted.\n", strings.ToUpper(g.Kind[:1])+g.Kind[1:], g.ID)
-		})
-		return errors.Join(err, env.Close())
+		all, err := env.garbage(cmd.Context(), of, tell)
+		if err = errors.Join(err, env.Close()); err == nil && r.output == "json" {
+			err = json.NewEncoder(cmd.OutOrStdout()).Encode(all)
+		}
+		return err
 	}
 	return cmd
 }
@@ -105,23 +90,34 @@ func ids(list string) []string {
 	return strings.Split(list, ",")
 }
 
-var agePattern = regexp.MustCompile(`^(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?$`)
+// some adds the flags of these names, of a command that looks after a data folder.
+func (s *settings) some(f *pflag.FlagSet, names ...string) {
+	all := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	s.flags(all)
+	for _, name := range names {
+		f.AddFlag(all.Lookup(name))
+	}
+	f.Lookup("ephemeral").Hidden = true // a set PRINZBOX_EPHEMERAL is told, rather than passed over
+}
 
-// parseAge reads a duration as `mlflow gc --older-than` does; empty is none.
-func parseAge(text string) (age time.Duration, err error) {
-	parts := agePattern.FindStringSubmatch(text)
-	if parts == nil {
-		return 0, fmt.Errorf("--older-than: could not parse any time information from '%s'. Examples of valid strings: '8h', '2d8h5m20s', '2m4s'", text)
+// folder reads the settings of a command that looks after a data folder, and tells whether a running environment is to do the work: one that is
+// named, or that has the folder.
+func (s *settings) folder(cmd *cobra.Command, r *remote) (c Config, runs bool, err error) {
+	if err := r.read(cmd); err != nil {
+		return c, false, err
 	}
-	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
-		if parts[i+1] == "" {
-			continue
-		}
-		n, err := strconv.ParseFloat(parts[i+1], 64)
-		if err != nil {
-			return 0, fmt.Errorf("--older-than: %s is no number", parts[i+1])
-		}
-		age += time.Duration(n * float64(unit))
+	if r.url != "" || r.readyFile != "" {
+		return c, true, nil
 	}
-	return age, nil
+	if c, err = s.read(cmd); err != nil {
+		return c, false, err
+	}
+	if s.ephemeral {
+		return c, false, usageError{fmt.Errorf("%s needs a data folder: leave out --ephemeral", cmd.Name())}
+	}
+	r.data, r.dataSaid = c.Data, true
+	if _, runs = running(c.Data); !runs && r.namespace != "" {
+		return c, false, fmt.Errorf("--namespace %s: nothing runs in %s, and only a running environment has namespaces", r.namespace, c.Data)
+	}
+	return c, runs, nil
 }

@@ -2,10 +2,6 @@ package prinzbox
 
 import (
 	"bytes"
-	"cmp"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,7 +21,6 @@ import (
 
 // stubSettings are the flags that make a stub.
 type stubSettings struct {
-	uri, data                    string
 	signature                    string
 	answer, answers, predictions string
 	csv, missing                 string
@@ -41,8 +34,6 @@ type stubSettings struct {
 }
 
 func (s *stubSettings) flags(f *pflag.FlagSet) {
-	f.StringVar(&s.uri, "tracking-uri", "", "`URL` of the environment (default: MLFLOW_TRACKING_URI, or what runs in --data)")
-	f.StringVar(&s.data, "data", "", "folder of the environment that runs here (default: PRINZBOX_DATA, or that of serve)")
 	f.StringVar(&s.signature, "signature", "", "a `FILE` or JSON: the list of inputs, or an object of inputs, outputs and params; an MLmodel file too (default: any data is taken)")
 	f.StringVar(&s.answer, "answer", "", "`JSON` that each row is answered with")
 	f.StringVar(&s.answers, "answers", "", "list of `JSON` values, for the rows in turn")
@@ -61,26 +52,23 @@ func (s *stubSettings) flags(f *pflag.FlagSet) {
 
 func stubCommand() *cobra.Command {
 	var s stubSettings
-	cmd := &cobra.Command{
-		Use:   "stub NAME",
-		Short: "Register a model that answers as told, with no training",
-		Long: `stub registers a new version of the model NAME in a running environment, which scores as the flags say: a canned answer, a
+	var list bool
+	var cmd *cobra.Command
+	cmd = controlCommand("stub NAME", "Register a model that answers as told, with no training, or list those that there are", `stub registers a new version of the model NAME in a running environment, which scores as the flags say: a canned answer, a
 look-up in a CSV file, a formula, an error, a delay. It is for tests of programs that ask models.
 
 	prinzbox stub price --answer 9.99
 	prinzbox stub risk --signature '[{"name": "age", "type": "long"}]' --expression 'age / 100' --latency 20ms-80ms
 	prinzbox stub flaky --answer 1 --error 503 --error-rate 0.1
+	prinzbox stub --list
 
-User name and password are taken from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 || args[0] == "" {
-				return usageError{errors.New("stub wants the name of one model: prinzbox stub NAME --answer 1")}
-			}
-			return nil
-		},
-	}
-	s.flags(cmd.Flags())
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+User name and password are taken from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.`, cobra.ArbitraryArgs, func(r *remote, args []string) error {
+		if list {
+			return r.do("GET", "/stubs", nil, "")
+		}
+		if len(args) != 1 || args[0] == "" {
+			return usageError{errors.New("stub wants the name of one model: prinzbox stub NAME --answer 1")}
+		}
 		stub, err := s.read(cmd)
 		if err != nil {
 			return usageError{err}
@@ -88,17 +76,32 @@ User name and password are taken from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKI
 		if err := stub.Check(); err != nil {
 			return usageError{fmt.Errorf("the stub: %w", err)}
 		}
-		to, err := s.environment()
+		version, err := r.register(args[0], stub)
 		if err != nil {
 			return err
 		}
-		version, err := to.register(cmd.Context(), args[0], stub)
+		base, _, err := r.find()
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "Version %s of %s answers at %s/%s/invocations\n", version, args[0], to.base, url.PathEscape(args[0]))
-		return err
-	}
+		if r.namespace != "" {
+			base += namespacePrefix + r.namespace
+		}
+		address := base + "/" + url.PathEscape(args[0]) + "/invocations"
+		answer, err := json.Marshal(map[string]string{"model": args[0], "version": version, "url": address})
+		if err != nil {
+			return err
+		}
+		return r.print(answer, fmt.Sprintf("Version %s of %s answers at %s", version, args[0], address))
+	})
+	s.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&list, "list", false, "list the versions that are stubs, with what they answer")
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "tracking-uri" { // as MLflow's own commands have it
+			name = "url"
+		}
+		return pflag.NormalizedName(name)
+	})
 	return cmd
 }
 
@@ -291,50 +294,22 @@ func readInput(cmd *cobra.Command, file string) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
-// client speaks to the REST API of a running environment.
-type client struct {
-	base string
-	http *http.Client
-}
-
-// environment finds the environment that is meant.
-func (s *stubSettings) environment() (*client, error) {
-	base, bundle := cmp.Or(s.uri, os.Getenv("MLFLOW_TRACKING_URI")), os.Getenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
-	if base == "" || s.uri == "" && s.data != "" {
-		dir := cmp.Or(s.data, os.Getenv("PRINZBOX_DATA"), DefaultConfig().withDefaults().Data)
-		r, ok := running(dir)
-		if !ok {
-			return nil, fmt.Errorf("nothing runs in %s: start 'prinzbox serve', or name an environment with --tracking-uri", dir)
-		}
-		base, bundle = r.TrackingURI, r.CABundle
-	}
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, usageError{fmt.Errorf("the tracking URI %s is no address of a server: write http://HOST:PORT", base)}
-	}
-	c := &client{base: strings.TrimRight(base, "/"), http: &http.Client{Timeout: time.Minute}}
-	if bundle != "" && u.Scheme == "https" {
-		text, err := os.ReadFile(bundle)
-		if err != nil {
-			return nil, fmt.Errorf("the certificates to trust: %w", err)
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("the certificates to trust: %s holds none", bundle)
-		}
-		c.http.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-	}
-	return c, nil
-}
-
-// register makes the model unless it is there, and the version.
-func (c *client) register(ctx context.Context, name string, stub serving.Stub) (version string, err error) {
+// register makes the model unless it is there, and the version. It asks as any client of MLflow does, for which who may register models needs no
+// right to control the environment.
+func (r *remote) register(name string, stub serving.Stub) (version string, err error) {
 	text, err := json.Marshal(stub)
 	if err != nil {
 		return "", err
 	}
-	err = c.post(ctx, "registered-models/create", map[string]any{"name": name}, nil)
+	const api = "/api/2.0/mlflow/"
+	_, err = r.askAt(http.MethodPost, api+"registered-models/create", map[string]any{"name": name})
 	if err != nil && !registry.IsCode(err, registry.ResourceAlreadyExists) {
+		return "", err
+	}
+	answer, err := r.askAt(http.MethodPost, api+"model-versions/create", map[string]any{
+		"name": name, "source": serving.StubSource, "tags": []map[string]string{{"key": serving.TagStub, "value": string(text)}},
+	})
+	if err != nil {
 		return "", err
 	}
 	var made struct {
@@ -342,49 +317,8 @@ func (c *client) register(ctx context.Context, name string, stub serving.Stub) (
 			Version string `json:"version"`
 		} `json:"model_version"`
 	}
-	err = c.post(ctx, "model-versions/create", map[string]any{
-		"name": name, "source": serving.StubSource, "tags": []map[string]string{{"key": serving.TagStub, "value": string(text)}},
-	}, &made)
-	return made.Version.Version, err
-}
-
-// maxReply bounds what is read of an answer.
-const maxReply = 1 << 20
-
-func (c *client) post(ctx context.Context, method string, body, reply any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return err
+	if err := json.Unmarshal(answer, &made); err != nil || made.Version.Version == "" {
+		return "", fmt.Errorf("the answer to model-versions/create is not MLflow's: %.200s", answer)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/api/2.0/mlflow/"+method, bytes.NewReader(data))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if user := os.Getenv("MLFLOW_TRACKING_USERNAME"); user != "" {
-		r.SetBasicAuth(user, os.Getenv("MLFLOW_TRACKING_PASSWORD"))
-	}
-	answer, err := c.http.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, maxReply))
-	if err != nil {
-		return fmt.Errorf("%s: %w", method, err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		var said registry.ErrorBody
-		if json.Unmarshal(text, &said) == nil && said.Code != "" {
-			return &registry.Error{Code: said.Code, Message: said.Message}
-		}
-		return fmt.Errorf("%s answers %s to %s: %.200s", c.base, strconv.Itoa(answer.StatusCode), method, text)
-	}
-	if reply == nil {
-		return nil
-	}
-	if err := json.Unmarshal(text, reply); err != nil {
-		return fmt.Errorf("%s answers %s with what is no JSON: %w", c.base, method, err)
-	}
-	return nil
+	return made.Version.Version, nil
 }

@@ -17,36 +17,48 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/prinzbox/prinzbox/artifacts"
+	"github.com/prinzbox/prinzbox/prinzbox/control"
 	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
 func verifyCommand() *cobra.Command {
 	var s settings
+	var r remote
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Compare all stored artifacts with their hashes",
 		Long: `verify reads every object of the data folder's S3 store (--data), with its versions and the parts of uploads under
 way, and compares the bytes with the sizes and SHA-256 hashes that were taken when they were stored. The server
-may run meanwhile. Files of an --artifacts-destination elsewhere have no hashes and are not read.
+may run meanwhile; with --url or --namespace it is asked to do it. Files of an --artifacts-destination elsewhere have no hashes and are not read.
 
 The exit code is 0 if all is well, 1 if anything is damaged or missing. Files that nothing names (left by a
 process that was killed) are counted but are no damage: the next start removes them.`,
 		Args: noArgs,
 	}
-	s.flags(cmd.Flags())
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object with all that was found")
+	s.some(cmd.Flags(), "data", "ephemeral", "log-level")
+	r.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object with all that was found, as -o json does")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := s.read(cmd)
+		c, _, err := s.folder(cmd, &r)
 		if err != nil {
 			return err
 		}
-		if s.ephemeral {
-			return usageError{errors.New("verify needs a data folder: leave out --ephemeral")}
-		}
+		asJSON = asJSON || r.output == "json"
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		return verify(ctx, cmd, c.Data, asJSON)
+		if r.url == "" && r.readyFile == "" && r.namespace == "" {
+			return verify(ctx, cmd, c.Data, asJSON)
+		}
+		answer, err := r.ask("POST", "/verify", nil)
+		if err != nil {
+			return err
+		}
+		var v control.Verified
+		if err := json.Unmarshal(answer, &v); err != nil {
+			return err
+		}
+		return tellVerified(cmd.OutOrStdout(), v, asJSON, true)
 	}
 	return cmd
 }
@@ -82,25 +94,31 @@ func verify(ctx context.Context, cmd *cobra.Command, data string, asJSON bool) (
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
+	return tellVerified(out, control.Verified{OK: report.Damaged == 0, VerifyReport: report, Damage: damaged}, asJSON, false)
+}
+
+// tellVerified reports what was found; each damage too, unless that has been told.
+func tellVerified(out io.Writer, v control.Verified, asJSON, each bool) (err error) {
 	if asJSON {
-		err = json.NewEncoder(out).Encode(struct {
-			OK bool `json:"ok"`
-			artifacts.VerifyReport
-			Damage []artifacts.Damage `json:"damage"`
-		}{report.Damaged == 0, report, damaged})
+		err = json.NewEncoder(out).Encode(v)
 	} else {
-		text := fmt.Sprintf("%d contents, %s: ", report.Contents, bytesText(report.Bytes))
-		if report.Damaged == 0 {
+		for _, d := range v.Damage {
+			if each {
+				_, _ = fmt.Fprintln(out, damageText(d)) // the last line's error tells
+			}
+		}
+		text := fmt.Sprintf("%d contents, %s: ", v.Contents, bytesText(v.Bytes))
+		if v.OK {
 			text += "all as they were stored"
 		} else {
-			text += fmt.Sprintf("%d damaged", report.Damaged)
+			text += fmt.Sprintf("%d damaged", v.Damaged)
 		}
-		if report.Orphans > 0 {
-			text += fmt.Sprintf("; %d files (%s) that nothing names, which the next start removes", report.Orphans, bytesText(report.OrphanBytes))
+		if v.Orphans > 0 {
+			text += fmt.Sprintf("; %d files (%s) that nothing names, which the next start removes", v.Orphans, bytesText(v.OrphanBytes))
 		}
 		_, err = fmt.Fprintln(out, text)
 	}
-	if err == nil && report.Damaged > 0 {
+	if err == nil && !v.OK {
 		err = exitCode(exitFailure)
 	}
 	return err

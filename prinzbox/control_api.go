@@ -285,6 +285,32 @@ func (c controlled) SetRoute(ctx context.Context, model string, to control.Route
 	return w.route(ctx, &m), nil
 }
 
+// Stubs implements [control.Environment].
+func (c controlled) Stubs(ctx context.Context) ([]control.Stub, error) {
+	w, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer w.leave()
+	list := []control.Stub{}
+	for token := ""; ; {
+		page, err := w.store.SearchModelVersions(ctx, registry.Query{Filter: "tags.`" + serving.TagStub + "` LIKE '%'", OrderBy: []string{"name", "version_number"}, MaxResults: 1000, PageToken: token})
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range page.Items {
+			for _, t := range v.Tags {
+				if t.Key == serving.TagStub && json.Valid([]byte(t.Value)) {
+					list = append(list, control.Stub{Model: v.Name, Version: v.Version, Stub: json.RawMessage(t.Value)})
+				}
+			}
+		}
+		if token = page.NextPageToken; token == "" {
+			return list, nil
+		}
+	}
+}
+
 // Stub implements [control.Environment].
 func (c controlled) Stub(ctx context.Context, model string, text json.RawMessage) (string, error) {
 	var stub serving.Stub

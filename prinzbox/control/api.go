@@ -36,6 +36,11 @@ type Environment interface {
 	Export(ctx context.Context, to io.Writer) error
 	Import(ctx context.Context, from io.Reader) error
 
+	// GC removes what is deleted for good, with its artifacts.
+	GC(ctx context.Context, of Garbage) (Collected, error)
+	// Verify compares all stored bytes with their hashes. Damage is no error.
+	Verify(ctx context.Context) (Verified, error)
+
 	Calls() *calls.Log
 	Faults() *faults.Set
 	Clock() *Clock
@@ -48,6 +53,8 @@ type Environment interface {
 
 	Routes(ctx context.Context) ([]Route, error)
 	SetRoute(ctx context.Context, model string, to RouteSettings) (Route, error)
+	// Stubs lists the versions that answer as a stub says.
+	Stubs(ctx context.Context) ([]Stub, error)
 	// Stub registers a version of a model that answers as a stub says, which is JSON.
 	Stub(ctx context.Context, model string, stub json.RawMessage) (version string, err error)
 

@@ -52,7 +52,7 @@ func (a *API) OpenAPI() map[string]any {
 			if r.example != nil {
 				body["content"].(object)["application/json"].(object)["example"] = r.example
 			}
-			body["required"] = r.path != "/reset"
+			body["required"] = r.path != "/reset" && r.path != "/gc"
 			operation["requestBody"] = body
 		}
 		path := Prefix + r.path

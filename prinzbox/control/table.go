@@ -46,6 +46,10 @@ func (a *API) table() []route {
 			return none{}, e.DeleteSnapshot(r.Context(), r.PathValue("name"))
 		}),
 		a.export(), a.imports(),
+		op(post, "/gc", "Remove deleted runs, experiments and logged models for good, with their artifacts: all, or those named", &Garbage{OlderThan: "30d"}, func(r *http.Request, in Garbage) (Collected, error) {
+			return e.GC(r.Context(), in)
+		}),
+		op(post, "/verify", "Compare all stored bytes with their hashes", nil, func(r *http.Request, _ none) (Verified, error) { return e.Verify(r.Context()) }),
 
 		op(get, "/clock", "What the clock says", nil, func(*http.Request, none) (ClockState, error) { return e.Clock().State(), nil }),
 		op(put, "/clock", "Stop the clock, set it, move it, let it tick", &clockRequest{Freeze: "2026-01-02T15:04:05Z", TickMS: new(1.0)}, func(_ *http.Request, in clockRequest) (ClockState, error) {
@@ -83,6 +87,10 @@ func (a *API) table() []route {
 		}),
 		op(put, "/routes/{model}", "Set which version of a model answers, by its tags", &RouteSettings{Current: new("1"), Split: new(""), Shadow: new("")}, func(r *http.Request, in RouteSettings) (Route, error) {
 			return e.SetRoute(r.Context(), r.PathValue("model"), in)
+		}),
+		op(get, "/stubs", "List the versions that answer as a stub says", nil, func(r *http.Request, _ none) (stubList, error) {
+			list, err := e.Stubs(r.Context())
+			return stubList{list}, err
 		}),
 		op(post, "/stubs/{model}", "Register a version that answers as a stub says (docs/scoring.md)", &stubExample, func(r *http.Request, in json.RawMessage) (stubAnswer, error) {
 			version, err := e.Stub(r.Context(), r.PathValue("model"), in)
@@ -135,6 +143,10 @@ type routeList struct {
 
 type namespaceList struct {
 	Namespaces []Namespace `json:"namespaces"`
+}
+
+type stubList struct {
+	Stubs []Stub `json:"stubs"`
 }
 
 type stubAnswer struct {

@@ -1,6 +1,11 @@
 package control
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/prinzbox/prinzbox/artifacts"
+)
 
 // Status is how an environment is.
 type Status struct {
@@ -64,4 +69,44 @@ type Samples struct {
 	Models []string `json:"models,omitempty"`
 	// Seed makes other synthetic data than the usual where a sample is trained on such, the same for the same number; 0 means the usual.
 	Seed uint64 `json:"seed,omitempty"`
+}
+
+// Garbage chooses what is removed for good, of what is deleted: all of it, or exactly what is named.
+type Garbage struct {
+	RunIDs         []string `json:"run_ids,omitempty"`
+	ExperimentIDs  []string `json:"experiment_ids,omitempty"`
+	LoggedModelIDs []string `json:"logged_model_ids,omitempty"`
+	// OlderThan is how long ago it must have been deleted, as 30d or 2d8h5m20s; empty takes all.
+	OlderThan string `json:"older_than,omitempty"`
+}
+
+// Collected is what was removed for good, counted and by name.
+type Collected struct {
+	Runs         int       `json:"runs"`
+	Experiments  int       `json:"experiments"`
+	LoggedModels int       `json:"logged_models"`
+	Removed      []Removed `json:"removed"`
+}
+
+// Removed is one entity that was removed for good. Kind is run, experiment or logged model.
+type Removed struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
+	// ArtifactsLeft says why its artifacts are still where they are; empty where they are gone.
+	ArtifactsLeft string `json:"artifacts_left,omitempty"`
+}
+
+// Verified is what a comparison of all stored bytes with their hashes found.
+type Verified struct {
+	// OK says that nothing is damaged or missing.
+	OK bool `json:"ok"`
+	artifacts.VerifyReport
+	Damage []artifacts.Damage `json:"damage"`
+}
+
+// Stub is a version of a model that answers as told (docs/scoring.md).
+type Stub struct {
+	Model   string          `json:"model"`
+	Version string          `json:"version"`
+	Stub    json.RawMessage `json:"stub"`
 }
