@@ -1,0 +1,132 @@
+package catboost
+
+import (
+	"context"
+	"math"
+
+	"github.com/prinzbox/prinzbox/serving/frame"
+	"github.com/prinzbox/prinzbox/serving/trees"
+)
+
+// Predict scores the rows of a table as predict of the Python class does. Errors are *frame.PredictError,
+// or that of a context which ended.
+func (m *Model) Predict(ctx context.Context, f *frame.Frame) (*frame.Result, error) {
+	if f.Array && f.Vector() {
+		return nil, trees.InputErrorf("CatBoostError", "A one-dimensional array is one row for CatBoost. Send it as a list of rows: [[1.0, 2.0]].")
+	}
+	from, err := m.fit(f)
+	if err != nil {
+		return nil, err
+	}
+	sums, err := trees.Values[float64](f.Rows, m.outputs)
+	if err != nil {
+		return nil, err
+	}
+	block := trees.Block(f.Rows, m.width)
+	x := make([]float64, block*m.width)
+	for first := 0; first < f.Rows; first += block {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		rows := min(block, f.Rows-first)
+		if err := m.cells(x, f, from, first, rows); err != nil {
+			return nil, err
+		}
+		m.sum(sums[first*m.outputs:(first+rows)*m.outputs], x, rows)
+	}
+	return m.result(sums, m.outputs), nil
+}
+
+// sum adds up the trees of rows of cells.
+func (m *Model) sum(out, x []float64, rows int) {
+	n := m.width
+	for i := range m.oblivious {
+		tree := &m.oblivious[i]
+		for r := range rows {
+			row, leaf := x[r*n:(r+1)*n], 0
+			for k, s := range tree.splits {
+				// The sign of the difference: a branch that cannot be guessed costs more.
+				leaf |= int(math.Float64bits(s.border-row[s.cell])>>63) << (k & 31)
+			}
+			if m.outputs == 1 {
+				out[r] += m.leaves[tree.leaf+leaf]
+				continue
+			}
+			add(out[r*m.outputs:(r+1)*m.outputs], m.leaves[tree.leaf+leaf*m.outputs:])
+		}
+	}
+	if m.uneven != nil {
+		for t := range m.uneven.Len() {
+			for r := range rows {
+				_, leaf := m.uneven.Leaf(t, x[r*n:(r+1)*n])
+				add(out[r*m.outputs:(r+1)*m.outputs], m.values[leaf*m.outputs:])
+			}
+		}
+	}
+	for i, v := range out {
+		out[i] = float64(m.scale*v) + m.bias[i%m.outputs]
+	}
+}
+
+func add(out, values []float64) {
+	for i := range out {
+		out[i] += values[i]
+	}
+}
+
+// cells turns rows of a table into cells. from are the columns of the numeric features, then those of the
+// categorical ones; CatBoost reads the other columns too, and refuses what is no number there.
+func (m *Model) cells(x []float64, f *frame.Frame, from []int, first, rows int) error {
+	clear(x[:rows*m.width])
+	category := m.columns()
+	for j := range f.Columns {
+		isCategory := len(category) > 0 && category[0] == j
+		if isCategory {
+			category = category[1:]
+		}
+		if c := &f.Columns[j]; isCategory || c.Kind == frame.String || c.Kind == frame.Object {
+			for r := range rows {
+				v := c.At(first + r)
+				if isCategory {
+					if _, err := text(v, j, first+r); err != nil {
+						return err
+					}
+				} else if _, ok := number(v); !ok {
+					return badNumber(v, j, first+r)
+				}
+			}
+		}
+	}
+	for k := range m.numeric {
+		n := &m.numeric[k]
+		c := &f.Columns[from[k]]
+		for r := range rows {
+			var v float64
+			switch c.Kind {
+			case frame.Float, frame.Empty:
+				v = float64(float32(c.Floats[first+r]))
+			case frame.Int:
+				v = float64(float32(c.Ints[first+r]))
+			default:
+				v, _ = number(c.At(first + r))
+			}
+			if v != v { // beyond all borders, or below them as every comparison with it is false
+				v = n.missing
+			}
+			x[r*m.width+k] = v
+		}
+	}
+	for k := range m.categorical {
+		c := &f.Columns[from[len(m.numeric)+k]]
+		for r := range rows {
+			category, err := text(c.At(first+r), from[len(m.numeric)+k], first+r)
+			if err != nil {
+				return err
+			}
+			if cell, ok := m.categorical[k].cells[hash(category)]; ok {
+				x[r*m.width+cell] = 1
+			}
+		}
+	}
+	return nil
+}
