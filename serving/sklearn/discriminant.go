@@ -2,6 +2,9 @@ package sklearn
 
 import (
 	"math"
+	"slices"
+
+	"github.com/prinzbox/prinzbox/serving/pyobj"
 )
 
 // readDiscriminantTransform reads the projection of a linear discriminant analysis.
@@ -44,9 +47,23 @@ func readDiscriminantTransform(e *estimator, m *linear) (compute, error) {
 
 // quadratic is one class of a quadratic discriminant analysis.
 type quadratic struct {
-	mean, rotation, scaling []float64
+	mean, rotation, scaling []float64 // without scaling it is in the rotation already
 	rank                    int
 	constant                float64
+}
+
+// single rounds the rotation with its scaling as numpy does when the fit was in float32.
+func (q *quadratic) single() {
+	q.rotation = slices.Clone(q.rotation)
+	for i, v := range q.rotation {
+		q.rotation[i] = float64(float32(v) * float32(math.Pow(q.scaling[i%q.rank], -0.5)))
+	}
+	sum := float32(0)
+	for _, s := range q.scaling {
+		sum += float32(math.Log(s))
+	}
+	q.scaling = nil
+	q.constant = float64(sum)
 }
 
 func loadQuadratic(_ *loader, e *estimator, _ int) (*model, error) {
@@ -72,7 +89,10 @@ func loadQuadratic(_ *loader, e *estimator, _ int) (*model, error) {
 			return nil, e.err
 		}
 		q.rotation, q.scaling, q.rank = rotation, scaling, len(scaling)
-		for _, s := range scaling {
+		if a, ok := scalings[k].(*pyobj.Array); ok && a.DType.String() == "float32" {
+			q.single()
+		}
+		for _, s := range q.scaling {
 			q.constant += ln(s)
 		}
 		q.constant = -0.5*q.constant + ln(priors[k])
@@ -123,7 +143,9 @@ func (q *quadratic) score(x []float64) float64 {
 		for i, v := range x {
 			sum += (v - q.mean[i]) * q.rotation[i*q.rank+k]
 		}
-		sum /= math.Sqrt(q.scaling[k])
+		if q.scaling != nil {
+			sum /= math.Sqrt(q.scaling[k])
+		}
 		norm += sum * sum
 	}
 	return -0.5*norm + q.constant

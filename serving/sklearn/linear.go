@@ -300,7 +300,7 @@ func logisticLink(e *estimator, classes int) link {
 		return softmaxOfTwo
 	case classes == 2:
 		return logistic
-	case mode == "ovr" || mode == "auto" && solver == "liblinear":
+	case mode == "ovr" || mode == "auto" && (solver == "liblinear" || solver == "newton-cholesky" && e.old(6)):
 		return oneVsRest
 	}
 	return softmax

@@ -169,6 +169,8 @@ cases = [
     ("qda_two", lambda: discriminant_analysis.QuadraticDiscriminantAnalysis(), X, b, more, BOTH),
     ("lda_far", lambda: discriminant_analysis.LinearDiscriminantAnalysis(), X, b, more * 1e5, PROBA),
     ("lda_far_three", lambda: discriminant_analysis.LinearDiscriminantAnalysis(), X, c3, more * 1e5, PROBA),
+    ("qda_single", lambda: discriminant_analysis.QuadraticDiscriminantAnalysis(reg_param=0.8), X.astype(np.float32), b, more, BOTH),
+    ("logistic_newton", lambda: L.LogisticRegression(solver="newton-cholesky"), X, cs, more, BOTH),  # one against the rest before 1.6
     # trees
     ("tree_two_outputs", lambda: tree.DecisionTreeRegressor(**small), X, y2, more, ["predict"]),
     ("tree_gaps", lambda: tree.DecisionTreeRegressor(**small), gaps, y, mgaps, ["predict"]),
@@ -407,8 +409,8 @@ refused = [
     ("refuse_mixed", lambda: multioutput.MultiOutputClassifier(L.LogisticRegression()), X, np.c_[c32.astype(object)[:, :1], cs.astype(object)], "predict", "types"),
 ]
 
-# The inner model of these computes in float32.
-tolerance = {"boosting_init": 1e-6, "boosting_init_classifier": 1e-6}
+# The inner model of these computes in float32, or was fitted in it.
+tolerance = {"qda_single": 1e-6, "boosting_init": 1e-6, "boosting_init_classifier": 1e-6}
 
 if sklearn.__version__ < "1.1":  # ties are then in the order of numpy.argpartition
     brute = [c for c in cases if "brute" in c[0]]
