@@ -2,7 +2,6 @@ package prinzbox
 
 import (
 	"archive/tar"
-	"bufio"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -12,19 +11,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/prinzbox/prinzbox/artifacts"
+	"github.com/prinzbox/prinzbox/prinzbox/archive"
 	"github.com/prinzbox/prinzbox/registry/sqldb"
-)
-
-// An archive is a tar file, compressed with gzip: prinzbox.json first, which tells its format, then prinzbox.db, an SQLite database, and the files
-// of large objects as blobs/…; a state is all of it or nothing.
-const (
-	archiveBlobs = "blobs/"
-	// maxStateInfo bounds prinzbox.json.
-	maxStateInfo = 1 << 20
 )
 
 // Export writes everything that is kept as it is now, as one file for [Env.Import]. Writes go on meanwhile, but for the moment of the snapshot that is
@@ -48,12 +39,12 @@ func (s *space) Export(ctx context.Context, to io.Writer) error {
 		return err
 	}
 	compressed := gzip.NewWriter(to)
-	archive := tar.NewWriter(compressed)
-	add := func(name, file string) error {
+	file := tar.NewWriter(compressed)
+	add := func(name, from string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		f, err := os.Open(file)
+		f, err := os.Open(from)
 		if err != nil {
 			return err
 		}
@@ -63,10 +54,10 @@ func (s *space) Export(ctx context.Context, to io.Writer) error {
 			return err
 		}
 		h := &tar.Header{Name: name, Mode: 0o600, Size: info.Size(), ModTime: time.Now(), Typeflag: tar.TypeReg}
-		if err := archive.WriteHeader(h); err != nil {
+		if err := file.WriteHeader(h); err != nil {
 			return err
 		}
-		_, err = io.Copy(archive, f)
+		_, err = io.Copy(file, f)
 		return err
 	}
 	for _, name := range []string{stateInfoFile, databaseFile} {
@@ -75,11 +66,11 @@ func (s *space) Export(ctx context.Context, to io.Writer) error {
 		}
 	}
 	for _, name := range names {
-		if err := add(archiveBlobs+name, filepath.Join(blobsIn(dir), filepath.FromSlash(name))); err != nil {
+		if err := add(archive.Blobs+name, filepath.Join(blobsIn(dir), filepath.FromSlash(name))); err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
 	}
-	if err := errors.Join(archive.Close(), compressed.Close()); err != nil {
+	if err := errors.Join(file.Close(), compressed.Close()); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	return nil
@@ -111,84 +102,17 @@ func (s *space) Import(ctx context.Context, from io.Reader) error {
 
 // readArchive unpacks an archive into a folder that is empty.
 func readArchive(ctx context.Context, from io.Reader, dir string) (info stateInfo, err error) {
-	bad := func(format string, args ...any) (stateInfo, error) {
-		return info, &ImportError{fmt.Sprintf(format, args...)}
+	rules := archive.Rules{IsBlob: artifacts.IsBlobFile, Info: func(text []byte) error {
+		if err := json.Unmarshal(text, &info); err != nil {
+			return err
+		}
+		return info.check()
+	}}
+	err = rules.Unpack(ctx, from, dir)
+	if bad, ok := errors.AsType[*archive.Error](err); ok {
+		err = &ImportError{bad.Reason}
 	}
-	buffered := bufio.NewReader(from)
-	var plain io.Reader = buffered
-	if magic, _ := buffered.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
-		unzipped, err := gzip.NewReader(buffered)
-		if err != nil {
-			return bad("it begins as gzip does, but: %v", err)
-		}
-		plain = unzipped
-	}
-	archive := tar.NewReader(plain)
-	seen := map[string]bool{}
-	for {
-		h, err := archive.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return bad("it is no export of prinzbox, or is cut short: %v", err)
-		}
-		if err := ctx.Err(); err != nil {
-			return info, err
-		}
-		if h.Typeflag != tar.TypeReg || seen[h.Name] {
-			return bad("it holds %.100q, which no export does", h.Name)
-		}
-		if seen[h.Name] = true; len(seen) == 1 && h.Name != stateInfoFile {
-			return bad("it does not begin with %s: it is no export of prinzbox", stateInfoFile)
-		}
-		if h.Name == stateInfoFile {
-			text, err := io.ReadAll(io.LimitReader(archive, maxStateInfo))
-			if err == nil {
-				err = json.Unmarshal(text, &info)
-			}
-			if err == nil {
-				err = info.check()
-			}
-			if err != nil {
-				return bad("%s: %v", stateInfoFile, err)
-			}
-			continue
-		}
-		name := h.Name
-		if blob, ok := strings.CutPrefix(name, archiveBlobs); name != databaseFile && (!ok || !artifacts.IsBlobFile(blob)) {
-			return bad("it holds %.100q, which no export does", name)
-		}
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return info, err
-		}
-		source := &sourceReader{r: archive}
-		if err := writeNew(file, source); err != nil {
-			if source.err != nil && !errors.Is(source.err, io.EOF) {
-				return bad("%s is cut short or damaged: %v", name, source.err)
-			}
-			return info, err
-		}
-	}
-	if !seen[stateInfoFile] || !seen[databaseFile] {
-		return bad("it holds no %s: it is no export of prinzbox", databaseFile)
-	}
-	return info, nil
-}
-
-// sourceReader remembers how reading ended, to tell a bad source from a full disk.
-type sourceReader struct {
-	r   io.Reader
-	err error
-}
-
-func (c *sourceReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	if err != nil {
-		c.err = err
-	}
-	return n, err
+	return info, err
 }
 
 // checkState refuses what is no sound database of this program or an older one, with all its files: better now than in some request.

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -159,20 +160,34 @@ func TestImportOfBadFiles(t *testing.T) {
 	}
 }
 
-func FuzzImport(f *testing.F) {
-	env := prinzbox.Start(f, func(c *prinzbox.Config) { c.Seed = false })
+// A database with a few bytes changed is refused, or is one that answers: nothing between, and no panic.
+func TestImportOfChangedDatabases(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
 	var file bytes.Buffer
-	if err := env.Export(f.Context(), &file); err != nil {
-		f.Fatal(err)
+	if err := env.Export(t.Context(), &file); err != nil {
+		t.Fatal(err)
 	}
-	good := unpack(f, file.Bytes())
-	f.Add(archive(f, entry{"prinzbox.json", `{"format": 1}`}, entry{"prinzbox.db", "x"}))
-	f.Add(archive(f, good[0], entry{"blobs/blobs/ab/ab", "x"}))
-	f.Add([]byte{0x1f, 0x8b})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var bad *prinzbox.ImportError
-		if err := env.Import(t.Context(), bytes.NewReader(data)); err != nil && !errors.As(err, &bad) {
-			t.Errorf("%T %v", err, err)
+	good := unpack(t, file.Bytes())
+	random := rand.New(rand.NewPCG(1, 2))
+	refused := 0
+	for i := range 30 {
+		database := []byte(good[1].text)
+		for range 1 + i%8 {
+			database[random.IntN(len(database)/(1+i%3*20))] = byte(random.IntN(256))
 		}
-	})
+		var bad *prinzbox.ImportError
+		switch err := env.Import(t.Context(), bytes.NewReader(archive(t, good[0], entry{"prinzbox.db", string(database)}))); {
+		case errors.As(err, &bad):
+			refused++
+		case err != nil:
+			t.Errorf("change %d: %T %v", i, err, err)
+		}
+		if a := call(t, "GET", env.TrackingURI()+"/health", ""); a.status != 200 {
+			t.Fatalf("change %d: health %d", i, a.status)
+		}
+	}
+	if refused == 0 {
+		t.Error("none was refused")
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/prinzbox/prinzbox/prinzbox/archive"
 	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
@@ -26,7 +27,7 @@ const (
 	readyFile = "ready.json"
 	lockFile  = "lock"
 	// databaseFile is the SQLite file.
-	databaseFile = "prinzbox.db"
+	databaseFile = archive.DatabaseFile
 )
 
 // openDataDir makes the folder if need be, for this user alone, and locks it. An empty path means a temporary folder.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prinzbox/prinzbox/artifacts"
+	"github.com/prinzbox/prinzbox/prinzbox/archive"
 	"github.com/prinzbox/prinzbox/registry/sqldb"
 )
 
@@ -37,7 +38,7 @@ type stateInfo struct {
 
 const (
 	stateFormat   = 1
-	stateInfoFile = "prinzbox.json"
+	stateInfoFile = archive.InfoFile
 	snapshotsDir  = "snapshots"
 )
 
