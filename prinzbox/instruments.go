@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -158,7 +159,10 @@ const maxUnread = 256 << 10
 // serveWith answers by a world, as the faults say.
 func (e *Env) serveWith(w *world, index int, c *calls.Call, x *calls.Exchange, r *http.Request) {
 	next := w.handlers[index]
-	plan := w.space.tools.faults.Plan(c)
+	var plan *faults.Plan
+	if c.Kind != calls.Control || !liftsFaults(r.URL.Path) {
+		plan = w.space.tools.faults.Plan(c)
+	}
 	if plan == nil {
 		next.ServeHTTP(x, r)
 		return
@@ -182,6 +186,12 @@ func (e *Env) serveWith(w *world, index int, c *calls.Call, x *calls.Exchange, r
 		}()
 	}
 	plan.Apply(x, r, e.closing, func(out http.ResponseWriter, f faults.Error) { writeFault(out, c.Kind, r.URL.Path, f) }, answer)
+}
+
+// liftsFaults tells whether a call of the control API ends what rules do: no rule may keep it from that.
+func liftsFaults(path string) bool {
+	rest, ok := strings.CutPrefix(path, ControlPrefix)
+	return ok && (rest == "/reset" || rest == "/faults" || strings.HasPrefix(rest, "/faults/"))
 }
 
 // writeFault answers as the protocol has it.

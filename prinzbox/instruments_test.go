@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+
 	"github.com/prinzbox/prinzbox/prinzbox"
 	"github.com/prinzbox/prinzbox/prinzbox/calls"
 	"github.com/prinzbox/prinzbox/prinzbox/faults"
@@ -154,6 +156,48 @@ func TestFaultsOfAnEnvironment(t *testing.T) {
 	env.Faults().Clear()
 	if status, _ := raw(t, "GET", api, "", ""); status != 200 {
 		t.Errorf("without rules: %d", status)
+	}
+}
+
+// A cut body arrives as far as it goes, also where the handler breaks the connection as soon as it cannot write.
+func TestACutObject(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
+	text := strings.Repeat("0123456789", 10_000)
+	client := s3Client(t, env.Ready())
+	if _, err := client.PutObject(t.Context(), "mlflow", "k", strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int64{0, 7, 70_000} {
+		if _, err := env.Faults().Replace([]faults.Rule{{Match: faults.Match{Key: "k"}, Body: &faults.Body{TruncateAfter: &n}}}); err != nil {
+			t.Fatal(err)
+		}
+		signed, err := client.PresignedGetObject(t.Context(), "mlflow", "k", time.Minute, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, body := raw(t, "GET", signed.String(), "", ""); status != 0 || body != text[:n] {
+			t.Errorf("cut after %d: %d, %d bytes: %.100s", n, status, len(body), body)
+		}
+	}
+}
+
+// Whatever rules say, the control API can lift them.
+func TestRulesCanBeLifted(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
+	for _, uri := range []string{env.TrackingURI(), env.TrackingURI() + "/ns/other"} {
+		ctl(t, uri, "POST", "/faults", `{"match": {"kind": "control"}, "reset": true}`, 200)
+		if status, text := raw(t, "GET", uri+prinzbox.ControlPrefix+"/status", "", ""); status != 0 {
+			t.Errorf("a rule for the control API: %d %s", status, text)
+		}
+		ctl(t, uri, "DELETE", "/faults", "", 200)
+		ctl(t, uri, "GET", "/status", "", 200)
+		ctl(t, uri, "POST", "/faults", `{"id": "a", "match": {"path": "*", "kind": "control"}, "error": {"status": 500}}`, 200)
+		ctl(t, uri, "DELETE", "/faults/a", "", 200)
+		ctl(t, uri, "POST", "/faults", `{"match": {"kind": "control"}, "error": {"status": 500}}`, 200)
+		ctl(t, uri, "POST", "/reset", `{}`, 200)
+		ctl(t, uri, "GET", "/status", "", 200)
 	}
 }
 

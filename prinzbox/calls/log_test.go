@@ -298,7 +298,7 @@ func TestQueries(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]string{
-		"kin=mlflow": "kin", "kind=foo": "use mlflow", "status=6xx": "4xx", "status=abc": "4xx", "status=300-200": "400-499", "since=yesterday": "milliseconds", "after=-1": "number of a call",
+		"kin=mlflow": "kin", "kind=foo": "use mlflow", "status=6xx": "4xx", "status=abc": "4xx", "status=9": "4xx", "status=300-200": "400-499", "since=yesterday": "milliseconds", "after=-1": "number of a call",
 		"limit=0": "from 1", "limit=1000000": "from 1", "order=up": "newest", "faulty=1": "true or false", "min_ms=x": "milliseconds", "min_ms=NaN": "milliseconds", "path=a&path=b": "once",
 	} {
 		v, _ := url.ParseQuery(query)

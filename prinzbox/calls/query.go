@@ -256,7 +256,7 @@ func parseStatus(text string) (low, high int, err error) {
 	}
 	low, err1 := strconv.Atoi(from)
 	high, err2 := strconv.Atoi(to)
-	if err1 != nil || err2 != nil || low < 1 || high > 999 || low > high {
+	if err1 != nil || err2 != nil || low < 100 || high > 999 || low > high {
 		return 0, 0, bad
 	}
 	return low, high, nil

@@ -30,7 +30,6 @@ func (p *Plan) Apply(w http.ResponseWriter, r *http.Request, done <-chan struct{
 		next(w, r)
 	}
 	if body != nil && body.cut {
-		body.Flush()
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -109,6 +108,7 @@ func (s *shaped) Write(b []byte) (int, error) {
 		left = left[len(part):]
 	}
 	if s.cut {
+		s.Flush() // before a handler that cannot write breaks the connection
 		return passed, io.ErrClosedPipe
 	}
 	return len(b), nil
