@@ -37,6 +37,7 @@ environment that runs in the data folder (--data) or at an address (--url), or i
 	f.StringVar(&runs, "run-ids", "", "only these runs, separated by commas")
 	f.StringVar(&experiments, "experiment-ids", "", "only these experiments, with all their runs")
 	f.StringVar(&models, "logged-model-ids", "", "only these logged models")
+	f.BoolVar(&of.DryRun, "dry-run", false, "remove nothing, and tell what would go")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		of.RunIDs, of.ExperimentIDs, of.LoggedModelIDs = ids(runs), ids(experiments), ids(models)
 		if _, err := parseAge(of.OlderThan); err != nil {
@@ -46,9 +47,13 @@ environment that runs in the data folder (--data) or at an address (--url), or i
 		if err != nil {
 			return err
 		}
+		fate := "has been"
+		if of.DryRun {
+			fate = "would be"
+		}
 		tell := func(one control.Removed) {
 			if r.output == "text" {
-				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s with ID %s has been permanently deleted.\n", strings.ToUpper(one.Kind[:1])+one.Kind[1:], one.ID)
+				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s with ID %s %s permanently deleted.\n", strings.ToUpper(one.Kind[:1])+one.Kind[1:], one.ID, fate)
 			}
 		}
 		if runs {

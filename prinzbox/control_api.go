@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -201,7 +202,7 @@ func (r Ready) credentials() func(q *http.Request, kind calls.Kind, body []byte)
 }
 
 // Routes implements [control.Environment].
-func (c controlled) Routes(ctx context.Context) ([]control.Route, error) {
+func (c controlled) Routes(ctx context.Context, set bool) ([]control.Route, error) {
 	w, err := c.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -214,7 +215,12 @@ func (c controlled) Routes(ctx context.Context) ([]control.Route, error) {
 			return nil, err
 		}
 		for i := range page.Items {
-			list = append(list, w.route(ctx, &page.Items[i]))
+			m := &page.Items[i]
+			if !set || slices.ContainsFunc(m.Tags, func(t registry.KeyValue) bool {
+				return t.Key == serving.TagCurrent || t.Key == serving.TagSplit || t.Key == serving.TagShadow
+			}) {
+				list = append(list, w.route(ctx, m))
+			}
 		}
 		if token = page.NextPageToken; token == "" {
 			return list, nil

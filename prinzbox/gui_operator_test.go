@@ -1,6 +1,7 @@
 package prinzbox_test
 
 import (
+	"encoding/json"
 	"html"
 	"io"
 	"net/http"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/prinzbox/prinzbox/prinzbox"
 	"github.com/prinzbox/prinzbox/prinzbox/faults"
+	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/serving"
 )
 
 // form sends a form of the GUI as a browser does that follows where it leads.
@@ -204,7 +207,26 @@ func TestAdminPage(t *testing.T) {
 	}
 	do("write a time as", "do", "freeze", "at", "noon")
 	do("by: write", "do", "advance", "by", "soon")
+	do("The clock stands, and ticks.", "do", "tick", "by", "5ms")
+	do("The clock goes on from there.", "do", "set", "at", "2027-01-02T15:04:05Z")
+	if now := env.Clock().Now(); now.Year() != 2027 {
+		t.Errorf("the clock says %v", now)
+	}
 	do("machine's", "do", "real")
+	do("follow from the seed 18446744073709551615", "do", "ids", "seed", "18446744073709551615")
+	if s := env.IDs().State(); s.Seed != 1<<64-1 {
+		t.Errorf("%+v", s)
+	}
+	do("seed: write", "do", "ids", "seed", "-1")
+	do("New ids are random.", "do", "random-ids")
+	do("Clients meet that server now.", "do", "persona", "persona", "2")
+	if p := env.Persona(); p != "2" {
+		t.Errorf("persona %s", p)
+	}
+	do("persona", "do", "persona", "persona", hostile)
+	do("Clients meet", "do", "persona", "persona", "auto")
+	do("number: write", "do", "seed", "number", "-1")
+	do("The sample models are there.", "do", "seed", "models", "MLF-FraudDetection-3", "number", "18446744073709551615")
 	do("The namespace is there.", "do", "namespace", "name", "left")
 	do("The namespace is gone.", "do", "delete-namespace", "name", "left")
 	do("no such thing", "do", hostile)
@@ -213,11 +235,66 @@ func TestAdminPage(t *testing.T) {
 	_, id, _ := strings.Cut(answer, `"webhook_id":"`)
 	id, _, _ = strings.Cut(strings.ReplaceAll(id, " ", ""), `"`)
 	do("Delivery 1", "do", "webhook", "name", id)
+	do("The webhook is there.", "do", "new-webhook", "name", "made-here", "event", "registered_model.created")
+	do("The webhook is there.", "do", "new-webhook", "name", "elsewhere", "event", "prompt.created", "url", "https://93.184.216.34/h", "secret", "abcdefgh")
+	do("NOTHING", "do", "new-webhook", "name", "no", "event", "nothing.such")
+	do("The deliveries are forgotten.", "do", "forget")
+	do("The webhook is gone.", "do", "delete-webhook", "name", id)
+	if _, page := raw(t, "GET", uri+"/admin", "", ""); !strings.Contains(page, "made-here") || !strings.Contains(page, "https://93.184.216.34/h") || strings.Contains(page, "Delivery 1") || strings.Contains(page, env.Ready().SecretKey) {
+		t.Errorf("webhooks and keys: %s", page)
+	}
+	if _, err := env.Stub(t.Context(), "told", serving.Stub{Answer: json.RawMessage(`"<script>alert(1)</script>"`)}); err != nil {
+		t.Fatal(err)
+	}
+	ctl(t, uri, "PUT", "/routes/told", `{"current": "1"}`, 200)
+	if _, page := raw(t, "GET", uri+"/admin", "", ""); !strings.Contains(page, "told 1") || !strings.Contains(page, "current 1") || strings.Contains(page, "<script>alert") {
+		t.Errorf("routes and stubs: %s", page)
+	}
 	if status, page := raw(t, "GET", uri+"/admin/confirm?do=restore&name="+url.QueryEscape(hostile), "", ""); status != 200 || strings.Contains(page, "<script>alert") {
 		t.Errorf("question: %d", status)
 	}
 	if status, _ := form(t, uri+"/admin", url.Values{"do": {"reset"}, "name": {"empty"}}, "Sec-Fetch-Site", "cross-site"); status != 403 {
 		t.Errorf("a form of another site: %d", status)
+	}
+}
+
+// TestUpkeepPage removes for good and verifies by the forms.
+func TestUpkeepPage(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
+	uri := env.TrackingURI()
+	confirm := func(query, want string) {
+		t.Helper()
+		if status, page := raw(t, "GET", uri+"/admin/confirm?do=gc"+query, "", ""); !strings.Contains(html.UnescapeString(page), want) || status >= 500 || strings.Contains(page, "<script>alert") {
+			t.Errorf("%s: %d, no %q in %s", query, status, want, page)
+		}
+	}
+	confirm("", "Nothing is deleted")
+	var runs []string
+	for range 2 {
+		run := createRun(t, uri)
+		if err := env.Store().DeleteRun(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, run)
+	}
+	confirm("", "2 runs, 0 experiments, 0 logged models")
+	confirm("&run_ids="+runs[0], "1 run, 0 experiments, 0 logged models")
+	confirm("&older_than=1d", "Nothing is deleted")
+	confirm("&older_than=soon", "older_than")
+	confirm("&run_ids="+url.QueryEscape(hostile), "There is no run")
+	if status, page := form(t, uri+"/admin", url.Values{"do": {"gc"}, "run_ids": {runs[0]}}); status != 200 || !strings.Contains(page, "Removed for good: 1 run, 0 experiments") || !strings.Contains(page, runs[0]) {
+		t.Errorf("%d %s", status, page)
+	}
+	if _, err := env.Store().Run(t.Context(), runs[1]); err != nil {
+		t.Error(err)
+	}
+	if _, err := env.Store().Run(t.Context(), runs[0]); err == nil {
+		t.Error("the run is still there")
+	}
+	raw(t, "PUT", uri+"/api/2.0/mlflow-artifacts/artifacts/a/b.bin", "application/octet-stream", strings.Repeat("x", 100_000))
+	if status, page := form(t, uri+"/admin", url.Values{"do": {"verify"}}); status != 200 || !strings.Contains(page, "1 content, 98 KiB: all as they were stored.") && !strings.Contains(page, "1 content, 97.7 KiB: all as they were stored.") {
+		t.Errorf("%d %s", status, page)
 	}
 }
 
@@ -249,6 +326,58 @@ func TestAdminPageAsksForToken(t *testing.T) {
 		if err := resp.Body.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestNamespacePages opens a namespace from the admin page: its pages are those of another environment, at a host of their own, and lead back.
+func TestNamespacePages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a browser takes a while")
+	}
+	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
+	uri := env.TrackingURI()
+	b := openDemo(t, uri)
+	u, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Open(uri + "/admin")
+	b.Do(chromedp.Focus(chromedp.CSS("[aria-label='Make a namespace'] [name=name]")), chromedp.KeyEvent("left"+kb.Enter))
+	b.Until(`document.querySelector(".done")?.textContent === "The namespace is there."`)
+	ns, err := env.Namespace(t.Context(), "left")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	if _, err := ns.Store().CreateExperiment(t.Context(), registry.NewExperiment{Name: "only here"}); err != nil {
+		t.Fatal(err)
+	}
+	b.host = "left.ns.localhost:" + u.Port()
+	b.said = nil
+	// The way there goes by the environment's own address.
+	b.follow("left")
+	b.said = nil
+	if at, want := b.Text(`location.href`), "http://left.ns.localhost:"+u.Port()+"/"; at != want {
+		t.Fatalf("the page is at %s, not %s", at, want)
+	}
+	b.follow("Experiments")
+	b.Until(`document.querySelector("main").textContent.includes("only here")`)
+	b.follow("Admin")
+	b.Do(chromedp.Focus(chromedp.CSS("[aria-label='Make a namespace'] [name=name]")), chromedp.KeyEvent("right"+kb.Enter))
+	b.Until(`document.querySelector(".done")?.textContent === "The namespace is there."`)
+	b.mu.Lock()
+	for _, s := range b.said {
+		t.Error(s)
+	}
+	b.mu.Unlock()
+	b.follow("right")
+	if at, want := b.Text(`location.href`), "http://right.ns.localhost:"+u.Port()+"/"; at != want {
+		t.Fatalf("the page is at %s, not %s", at, want)
+	}
+	b.follow("Admin")
+	b.follow("those of the environment itself")
+	if at, want := b.Text(`location.host`), "localhost:"+u.Port(); at != want {
+		t.Errorf("back at %s, not %s", at, want)
 	}
 }
 

@@ -16,11 +16,11 @@ import (
 // GC removes deleted runs, experiments and logged models for good, with their artifacts, and tells each to done. An
 // artifact location that cannot be reached is skipped: the entity goes all the same, as with `mlflow gc`.
 func (s *space) GC(ctx context.Context, o registry.GCOptions, done func(g registry.Garbage)) error {
-	return s.collect(ctx, o, func(g registry.Garbage, _ error) { done(g) })
+	return s.collect(ctx, o, false, func(g registry.Garbage, _ error) { done(g) })
 }
 
-// collect is GC that tells, too, why artifacts were left.
-func (s *space) collect(ctx context.Context, o registry.GCOptions, done func(g registry.Garbage, left error)) error {
+// collect is GC that tells, too, why artifacts were left, and may remove nothing.
+func (s *space) collect(ctx context.Context, o registry.GCOptions, dry bool, done func(g registry.Garbage, left error)) error {
 	w, err := s.enter(ctx)
 	if err != nil {
 		return err
@@ -34,6 +34,10 @@ func (s *space) collect(ctx context.Context, o registry.GCOptions, done func(g r
 		repo, path, left := w.files.locate(g.Location, "")
 		if left == nil && path == "" {
 			left = fmt.Errorf("the location %s is a whole bucket or root", g.Location)
+		}
+		if dry {
+			done(g, left)
+			continue
 		}
 		if left != nil {
 			w.cfg.Log.Warn("artifacts not removed", "kind", g.Kind, "id", g.ID, "error", left)
@@ -58,7 +62,7 @@ func (s *space) garbage(ctx context.Context, of control.Garbage, tell func(contr
 	counts := map[string]*int{"run": &all.Runs, "experiment": &all.Experiments, "logged model": &all.LoggedModels}
 	err = s.collect(ctx, registry.GCOptions{
 		RunIDs: of.RunIDs, ExperimentIDs: of.ExperimentIDs, LoggedModelIDs: of.LoggedModelIDs, OlderThan: age.Milliseconds(),
-	}, func(g registry.Garbage, left error) {
+	}, of.DryRun, func(g registry.Garbage, left error) {
 		one := control.Removed{Kind: g.Kind, ID: g.ID}
 		if left != nil {
 			one.ArtifactsLeft = left.Error()

@@ -92,6 +92,12 @@ func TestGCOfARunningEnvironment(t *testing.T) {
 	if got.Runs != 0 {
 		t.Errorf("none chosen: %+v", got)
 	}
+	if u.post(u.env.space, "/gc", `{"dry_run": true}`, 200, &got); got.Runs != 1 || got.Removed[0].ID != here {
+		t.Errorf("dry: %+v", got)
+	}
+	if said, want := u.cli(0, "gc", "--data", u.data, "--dry-run"), "Run with ID "+here+" would be permanently deleted.\n"; said != want {
+		t.Errorf("the command says %q, not %q", said, want)
+	}
 	for body, says := range map[string]string{
 		`{"older_than": "old"}`: "older_than: could not parse", `{"run_ids": ["` + there + `"]}`: "There is no run", `{"older": "1d"}`: "older_than", `{"older_than": "99999999d"}`: "a hundred years",
 	} {

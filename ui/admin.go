@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,9 +17,20 @@ type adminView struct {
 	namespaces []namespace
 	webhooks   []webhook
 	received   []delivery
+	routes     []route
+	stubs      []stubVersion
+	persona    string
 	env        Environment
-	problem    string
-	done       string
+	// host is the host of the pages, without a namespace before it.
+	host string
+	adminSaid
+}
+
+// adminSaid is what a form has brought about.
+type adminSaid struct {
+	problem, done string
+	collected     *collected
+	verified      *verified
 }
 
 // adminStatus is how the environment is, as the API tells it.
@@ -36,8 +46,9 @@ type adminStatus struct {
 	Calls      int       `json:"calls"`
 	Namespaces int       `json:"namespaces"`
 	Clock      struct {
-		Now  time.Time `json:"now"`
-		Mode string    `json:"mode"`
+		Now    time.Time `json:"now"`
+		Mode   string    `json:"mode"`
+		TickMS float64   `json:"tick_ms"`
 	} `json:"clock"`
 	IDs struct {
 		Mode string `json:"mode"`
@@ -52,7 +63,7 @@ func (s adminStatus) facts() (list []keyValue) {
 	}
 	ids := "random"
 	if s.IDs.Mode == "seeded" {
-		ids = "from the seed " + itoa64(int64(s.IDs.Seed)) //nolint:gosec // shown only
+		ids = "from the seed " + plainUint(s.IDs.Seed)
 	}
 	list = []keyValue{
 		{Key: "Version", Value: s.Version + ", answering as MLflow " + s.MLflow},
@@ -81,58 +92,33 @@ type namespace struct {
 	when        moment
 }
 
-type webhook struct {
-	ID     string `json:"webhook_id"`
-	Name   string `json:"name"`
-	URL    string `json:"url"`
-	Status string `json:"status"`
-	Events []struct {
-		Entity string `json:"entity"`
-		Action string `json:"action"`
-	} `json:"events"`
-}
-
-func (w webhook) events() string {
-	var list []string
-	for _, e := range w.Events {
-		list = append(list, strings.ToLower(e.Entity+"."+e.Action))
-	}
-	return strings.Join(list, ", ")
-}
-
-// delivery is what the environment's own receiver of webhooks got.
-type delivery struct {
-	Number    int64           `json:"number"`
-	At        time.Time       `json:"at"`
-	Path      string          `json:"path"`
-	Webhook   string          `json:"webhook"`
-	Signature string          `json:"signature"`
-	Body      json.RawMessage `json:"body"`
-	Text      string          `json:"text"`
-}
-
-func (d delivery) content() string {
-	if len(d.Body) > 0 {
-		return readable(d.Body)
-	}
-	return d.Text
-}
-
 // shownDeliveries is how many of the newest deliveries the page shows.
 const shownDeliveries = 10
 
 // admin shows the page. What some environments do not have is left out.
-func (u *UI) admin(r *http.Request) (view, error) { return u.adminPage(r, "") }
+func (u *UI) admin(r *http.Request) (view, error) {
+	return u.adminPage(r, adminSaid{done: adminDone[r.URL.Query().Get("done")]})
+}
 
-func (u *UI) adminPage(r *http.Request, problem string) (view, error) {
-	v := adminView{problem: problem, env: u.cfg.Environment()}
+// adminProblem shows the page with what was wrong in a form.
+func (u *UI) adminProblem(r *http.Request, problem string) (view, error) {
+	return u.adminPage(r, adminSaid{problem: problem})
+}
+
+func (u *UI) adminPage(r *http.Request, said adminSaid) (view, error) {
+	v := adminView{adminSaid: said, env: u.cfg.Environment(), host: ownHost(r.Host)}
 	var (
 		snapshots  struct{ Snapshots []snapshot }
 		namespaces struct{ Namespaces []namespace }
 		webhooks   struct{ Webhooks []webhook }
 		received   struct{ Deliveries []delivery }
+		routes     struct{ Routes []route }
+		stubs      struct{ Stubs []stubVersion }
+		persona    struct{ Persona string }
 	)
-	for path, out := range map[string]any{"/status": &v.status, "/snapshots": &snapshots, "/namespaces": &namespaces} {
+	for path, out := range map[string]any{
+		"/status": &v.status, "/snapshots": &snapshots, "/namespaces": &namespaces, "/routes?set=true": &routes, "/stubs": &stubs, "/persona": &persona,
+	} {
 		if err := u.command(r, http.MethodGet, apiPrefix+path, nil, out); err != nil {
 			return view{}, err
 		}
@@ -151,9 +137,9 @@ func (u *UI) adminPage(r *http.Request, problem string) (view, error) {
 	for i := range v.namespaces {
 		v.namespaces[i].when = u.when(v.namespaces[i].Used)
 	}
-	v.done = adminDone[r.URL.Query().Get("done")]
+	v.routes, v.stubs, v.persona = routes.Routes, stubs.Stubs, persona.Persona
 	out := view{title: "Admin", section: "admin", body: adminPage(v)}
-	if problem != "" {
+	if v.problem != "" {
 		out.status = http.StatusBadRequest
 	}
 	return out, nil
@@ -164,7 +150,9 @@ var adminDone = map[string]string{
 	"seed": "The sample models are there.", "reset": "This is a fresh state.", "snapshot": "The snapshot is kept.", "restore": "This is the state of the snapshot.",
 	"delete-snapshot": "The snapshot is gone.", "freeze": "The clock stands.", "advance": "The clock has moved.", "real": "The clock is the machine's again.",
 	"namespace": "The namespace is there.", "delete-namespace": "The namespace is gone.", "webhook": "The webhook was called: its receiver answered well.",
-	"import": "This is the imported state.",
+	"import": "This is the imported state.", "set": "The clock goes on from there.", "tick": "The clock stands, and ticks.", "ids": "New ids follow from the seed.",
+	"random-ids": "New ids are random.", "persona": "Clients meet that server now.", "new-webhook": "The webhook is there.", "delete-webhook": "The webhook is gone.",
+	"forget": "The deliveries are forgotten.",
 }
 
 // adminQuestions are what is asked before something is lost.
@@ -173,16 +161,20 @@ var adminQuestions = map[string]struct{ title, text, button string }{
 	"restore":          {"Restore a snapshot?", "Everything that was done since the snapshot is lost.", "Restore"},
 	"delete-snapshot":  {"Delete a snapshot?", "The state that it keeps is lost.", "Delete"},
 	"delete-namespace": {"Delete a namespace?", "Everything in it is lost.", "Delete"},
+	"delete-webhook":   {"Delete a webhook?", "Its address is called no more.", "Delete"},
 }
 
 // confirmAdmin asks.
 func (u *UI) confirmAdmin(r *http.Request) (view, error) {
 	q := r.URL.Query()
+	if q.Get("do") == "gc" {
+		return u.confirmGC(r)
+	}
 	ask, ok := adminQuestions[q.Get("do")]
 	if !ok {
 		return view{}, registry.NotFoundf("There is nothing to confirm about %.40q.", q.Get("do"))
 	}
-	return view{title: ask.title, section: "admin", body: adminQuestion(ask.title, ask.text, ask.button, q.Get("do"), q.Get("name"))}, nil
+	return view{title: ask.title, section: "admin", body: adminQuestion(ask.title, ask.text, ask.button, []keyValue{{Key: "do", Value: q.Get("do")}, {Key: "name", Value: q.Get("name")}}, q.Get("name"))}, nil
 }
 
 // changeAdmin does one thing.
@@ -190,20 +182,20 @@ func (u *UI) changeAdmin(r *http.Request) (view, error) {
 	r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
 	do, name := r.FormValue("do"), strings.TrimSpace(r.FormValue("name"))
 	segment := url.PathEscape(name)
-	if name == "" && (strings.Contains(do, "snapshot") || strings.Contains(do, "namespace") || do == "restore" || do == "webhook") {
-		return u.adminPage(r, "name: give a name of lower-case letters, digits and inner dashes.")
+	if name == "" && (strings.Contains(do, "snapshot") || strings.Contains(do, "namespace") || do == "restore" || strings.Contains(do, "webhook")) {
+		return u.adminProblem(r, "name: give a name of lower-case letters, digits and inner dashes.")
 	}
 	var err error
 	switch do {
 	case "seed":
 		want := map[string]any{}
-		if names := strings.FieldsFunc(r.FormValue("models"), func(c rune) bool { return c == ',' || c == ' ' }); len(names) > 0 {
+		if names := idsOf(r.FormValue("models")); len(names) > 0 {
 			want["models"] = names
 		}
 		if text := strings.TrimSpace(r.FormValue("number")); text != "" {
-			n, bad := strconv.ParseInt(text, 10, 64)
+			n, bad := strconv.ParseUint(text, 10, 64)
 			if bad != nil {
-				return u.adminPage(r, "number: write a whole number, or nothing for the samples as they always are.")
+				return u.adminProblem(r, "number: write a whole number from 0 on, or nothing for the samples as they always are.")
 			}
 			want["seed"] = n
 		}
@@ -216,58 +208,44 @@ func (u *UI) changeAdmin(r *http.Request) (view, error) {
 		err = u.command(r, http.MethodPost, apiPrefix+"/snapshots/"+segment+"/restore", nil, nil)
 	case "delete-snapshot":
 		err = u.command(r, http.MethodDelete, apiPrefix+"/snapshots/"+segment, nil, nil)
-	case "freeze":
-		at := strings.TrimSpace(r.FormValue("at"))
-		if at == "" {
-			at = "now"
-		}
-		err = u.command(r, http.MethodPut, apiPrefix+"/clock", map[string]any{"freeze": at}, nil)
-	case "advance":
-		d, bad := time.ParseDuration(strings.TrimSpace(r.FormValue("by")))
+	case "freeze", "set", "advance", "tick", "real":
+		err = u.changeClock(r, do)
+	case "ids":
+		n, bad := strconv.ParseUint(strings.TrimSpace(r.FormValue("seed")), 10, 64)
 		if bad != nil {
-			return u.adminPage(r, "by: write a duration as 90s, 15m or 24h.")
+			return u.adminProblem(r, "seed: write a whole number from 0 on.")
 		}
-		err = u.command(r, http.MethodPut, apiPrefix+"/clock", map[string]any{"advance_ms": float64(d) / float64(time.Millisecond)}, nil)
-	case "real":
-		err = u.command(r, http.MethodDelete, apiPrefix+"/clock", nil, nil)
+		err = u.command(r, http.MethodPut, apiPrefix+"/ids", map[string]uint64{"seed": n}, nil)
+	case "random-ids":
+		err = u.command(r, http.MethodDelete, apiPrefix+"/ids", nil, nil)
+	case "persona":
+		err = u.command(r, http.MethodPut, apiPrefix+"/persona", map[string]string{"persona": r.FormValue("persona")}, nil)
+	case "gc":
+		return u.collect(r)
+	case "verify":
+		return u.verify(r)
 	case "namespace":
 		err = u.command(r, http.MethodPut, apiPrefix+"/namespaces/"+segment, nil, nil)
 	case "delete-namespace":
 		err = u.command(r, http.MethodDelete, apiPrefix+"/namespaces/"+segment, nil, nil)
 	case "webhook":
 		err = u.testWebhook(r, segment)
+	case "new-webhook":
+		err = u.makeWebhook(r, name)
+	case "delete-webhook":
+		err = u.command(r, http.MethodDelete, mlflowPrefix+"/webhooks/"+segment, nil, nil)
+	case "forget":
+		err = u.command(r, http.MethodDelete, apiPrefix+"/webhooks/received", nil, nil)
 	default:
 		err = registry.Invalidf("do: %.40q: there is no such thing to do.", do)
 	}
 	if message, ok := isUserError(err); ok {
-		return u.adminPage(r, message)
+		return u.adminProblem(r, message)
 	}
 	if err != nil {
 		return view{}, err
 	}
 	return view{location: "/admin?done=" + do}, nil
-}
-
-// testWebhook calls a webhook with an example.
-func (u *UI) testWebhook(r *http.Request, id string) error {
-	var got struct {
-		Result struct {
-			Success bool   `json:"success"`
-			Status  int    `json:"response_status"`
-			Body    string `json:"response_body"`
-			Error   string `json:"error_message"`
-		} `json:"result"`
-	}
-	if err := u.command(r, http.MethodPost, mlflowPrefix+"/webhooks/"+id+"/test", struct{}{}, &got); err != nil {
-		return err
-	}
-	if w := got.Result; !w.Success {
-		if w.Error == "" {
-			w.Error = "it answered " + itoa(w.Status) + " " + shorten(w.Body, 200)
-		}
-		return registry.Invalidf("The webhook was called in vain: %s", w.Error)
-	}
-	return nil
 }
 
 // importState replaces everything by the file of a form.
@@ -279,7 +257,7 @@ func (u *UI) importState(r *http.Request) (view, error) {
 	for {
 		part, err := parts.NextRawPart()
 		if err != nil {
-			return u.adminPage(r, "file: choose a file that an export gave.")
+			return u.adminProblem(r, "file: choose a file that an export gave.")
 		}
 		if part.FormName() != "file" || part.FileName() == "" {
 			continue
@@ -291,7 +269,7 @@ func (u *UI) importState(r *http.Request) (view, error) {
 		q.Header.Set("Content-Type", "application/gzip")
 		err = u.answer(q, nil)
 		if message, ok := isUserError(err); ok {
-			return u.adminPage(r, message)
+			return u.adminProblem(r, message)
 		}
 		return view{location: "/admin?done=import"}, err
 	}

@@ -51,7 +51,8 @@ type Environment interface {
 	// Target is where calls are sent again.
 	Target() *calls.Target
 
-	Routes(ctx context.Context) ([]Route, error)
+	// Routes lists the models with what chooses their versions, or only those that have a setting.
+	Routes(ctx context.Context, set bool) ([]Route, error)
 	SetRoute(ctx context.Context, model string, to RouteSettings) (Route, error)
 	// Stubs lists the versions that answer as a stub says.
 	Stubs(ctx context.Context) ([]Stub, error)

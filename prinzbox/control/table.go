@@ -82,9 +82,9 @@ func (a *API) table() []route {
 		}),
 
 		op(get, "/routes", "Which versions of the models answer", nil, func(r *http.Request, _ none) (routeList, error) {
-			list, err := e.Routes(r.Context())
+			list, err := e.Routes(r.Context(), r.URL.Query().Get("set") == "true")
 			return routeList{list}, err
-		}),
+		}).with(param{"set", "boolean", "true: only models that have a setting"}),
 		op(put, "/routes/{model}", "Set which version of a model answers, by its tags", &RouteSettings{Current: new("1"), Split: new(""), Shadow: new("")}, func(r *http.Request, in RouteSettings) (Route, error) {
 			return e.SetRoute(r.Context(), r.PathValue("model"), in)
 		}),

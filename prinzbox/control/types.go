@@ -78,6 +78,8 @@ type Garbage struct {
 	LoggedModelIDs []string `json:"logged_model_ids,omitempty"`
 	// OlderThan is how long ago it must have been deleted, as 30d or 2d8h5m20s; empty takes all.
 	OlderThan string `json:"older_than,omitempty"`
+	// DryRun removes nothing, and tells what would go.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Collected is what was removed for good, counted and by name.
