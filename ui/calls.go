@@ -206,6 +206,7 @@ type callStats struct {
 	Bytes      int64 `json:"bytes"`
 	Total      int64 `json:"total"`
 	Dropped    int64 `json:"dropped"`
+	Pages      int   `json:"pages"`
 	MaxEntries int   `json:"max_entries"`
 	MaxBytes   int64 `json:"max_bytes"`
 	MaxBody    int   `json:"max_body"`

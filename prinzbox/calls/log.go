@@ -25,19 +25,24 @@ type Config struct {
 	Secrets []string
 }
 
+// A page that looks at something again and again must not push clients' calls out: those of the GUI have a twentieth of the entries, or a hundred,
+// and a sixteenth of the memory to themselves.
+const (
+	pageEntries    = 20
+	minPageEntries = 100
+	pageBytes      = 16
+)
+
 // Log keeps the newest calls. All methods are safe for concurrent use.
 type Log struct {
 	cfg     Config
 	secrets [][]byte
 
-	mu     sync.Mutex
-	ring   []*Call // in a circle; first is the oldest
-	first  int
-	count  int
-	bytes  int64
-	number int64 // of the newest call
-	gone   int64 // how many have given way
-	wakes  map[chan struct{}]bool
+	mu sync.Mutex
+	// clients' calls and the pages' own are kept apart, and numbered together.
+	clients, pages ring
+	number         int64 // of the newest call
+	wakes          map[chan struct{}]bool
 }
 
 // New makes a log.
@@ -51,7 +56,11 @@ func New(c Config) *Log {
 	if c.Body == 0 {
 		c.Body = DefaultBody
 	}
-	l := &Log{cfg: c}
+	l := &Log{
+		cfg:     c,
+		clients: ring{entries: c.Entries, limit: c.Bytes},
+		pages:   ring{entries: min(c.Entries, max(c.Entries/pageEntries, minPageEntries)), limit: c.Bytes / pageBytes},
+	}
 	for _, s := range c.Secrets {
 		if len(s) >= 6 { // shorter ones stand in any text
 			l.secrets = append(l.secrets, []byte(s))
@@ -62,11 +71,13 @@ func New(c Config) *Log {
 
 // Stats are the figures of a log.
 type Stats struct {
-	// Kept calls take Bytes of memory; Total came since the start, of which Dropped gave way to later ones.
+	// Kept calls of clients take Bytes of memory; Total came since the start, of which Dropped gave way to later ones. Pages counts the GUI's own
+	// calls that are kept beside them.
 	Kept    int   `json:"kept"`
 	Bytes   int64 `json:"bytes"`
 	Total   int64 `json:"total"`
 	Dropped int64 `json:"dropped"`
+	Pages   int   `json:"pages"`
 	// MaxEntries, MaxBytes and MaxBody are the bounds.
 	MaxEntries int   `json:"max_entries"`
 	MaxBytes   int64 `json:"max_bytes"`
@@ -77,25 +88,23 @@ type Stats struct {
 func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Stats{Kept: l.count, Bytes: l.bytes, Total: l.number, Dropped: l.gone, MaxEntries: max(l.cfg.Entries, 0), MaxBytes: l.cfg.Bytes, MaxBody: max(l.cfg.Body, 0)}
+	return Stats{
+		Kept: l.clients.count, Bytes: l.clients.bytes, Total: l.clients.total, Dropped: l.clients.gone, Pages: l.pages.count,
+		MaxEntries: max(l.cfg.Entries, 0), MaxBytes: l.cfg.Bytes, MaxBody: max(l.cfg.Body, 0),
+	}
 }
 
 // add keeps a call and numbers it.
 func (l *Log) add(c *Call) {
-	size := c.bytes()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.number++
 	c.Number = l.number
-	for l.count > 0 && (l.count >= l.cfg.Entries || l.bytes+size > l.cfg.Bytes) {
-		l.drop()
+	if c.Kind == GUI {
+		l.pages.add(c)
+	} else {
+		l.clients.add(c)
 	}
-	if l.count == len(l.ring) {
-		l.grow()
-	}
-	l.ring[(l.first+l.count)%len(l.ring)] = c
-	l.count++
-	l.bytes += size
 	for wake := range l.wakes {
 		select {
 		case wake <- struct{}{}:
@@ -104,35 +113,11 @@ func (l *Log) add(c *Call) {
 	}
 }
 
-func (l *Log) drop() {
-	l.bytes -= l.ring[l.first].bytes()
-	l.ring[l.first] = nil
-	l.first = (l.first + 1) % len(l.ring)
-	l.count--
-	l.gone++
-}
-
-func (l *Log) grow() {
-	ring := make([]*Call, min(max(2*len(l.ring), 64), l.cfg.Entries))
-	for i := range l.count {
-		ring[i] = l.ring[(l.first+i)%len(l.ring)]
-	}
-	l.ring, l.first = ring, 0
-}
-
 // calls gives what is kept, the oldest first.
 func (l *Log) calls(after int64) []*Call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	from := 0
-	if l.count > 0 && after > 0 { // numbers have no gaps between the oldest and the newest
-		from = int(max(min(after-l.ring[l.first].Number+1, int64(l.count)), 0))
-	}
-	list := make([]*Call, 0, l.count-from)
-	for i := from; i < l.count; i++ {
-		list = append(list, l.ring[(l.first+i)%len(l.ring)])
-	}
-	return list
+	return merge(l.clients.since(after), l.pages.since(after))
 }
 
 // Last is the number of the newest call; 0 where none came.
@@ -146,21 +131,22 @@ func (l *Log) Last() int64 {
 func (l *Log) Get(number int64) (Call, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.count == 0 {
+	c := l.clients.get(number)
+	if c == nil {
+		c = l.pages.get(number)
+	}
+	if c == nil {
 		return Call{}, false
 	}
-	i := number - l.ring[l.first].Number
-	if i < 0 || i >= int64(l.count) {
-		return Call{}, false
-	}
-	return *l.ring[(l.first+int(i))%len(l.ring)], true
+	return *c, true
 }
 
 // Clear forgets all calls. Numbers go on.
 func (l *Log) Clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ring, l.first, l.count, l.bytes, l.gone = nil, 0, 0, 0, 0
+	l.clients.clear()
+	l.pages.clear()
 }
 
 // Subscribe gives a channel that gets something whenever calls have come since it was read; cancel ends that.
