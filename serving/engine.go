@@ -25,7 +25,7 @@ func (m *engineModel) Predict(ctx context.Context, table *frame.Frame) (*frame.R
 	return m.predict(ctx, table)
 }
 
-// fileFlavor is the settings of the flavors that name one file: xgboost, lightgbm, catboost and onnx.
+// fileFlavor is the settings of the flavors that name one file: xgboost, lightgbm, catboost, statsmodels and onnx.
 type fileFlavor struct {
 	Data string `yaml:"data"`
 	// Class is absent in MLflow before 1.22 (xgboost) and 1.23 (lightgbm), which only knew boosters.

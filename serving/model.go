@@ -48,7 +48,7 @@ type Signature struct {
 // Loaded is a model with what its MLmodel file says about it.
 type Loaded struct {
 	Model
-	// Flavor is the flavor whose engine scores: "sklearn", "xgboost", "lightgbm", "catboost" or "onnx".
+	// Flavor is the flavor whose engine scores: "sklearn", "xgboost", "lightgbm", "catboost", "statsmodels" or "onnx".
 	Flavor string
 	// Estimator is the engine's own name of the model, such as "Pipeline".
 	Estimator string
@@ -120,7 +120,7 @@ func (m *mlmodel) loader(uri string) (loader, yaml.Node, error) {
 	for _, engine := range []struct {
 		flavor string
 		load   loader
-	}{{"sklearn", loadSklearn}, {"xgboost", loadXGBoost}, {"lightgbm", loadLightGBM}, {"catboost", loadCatBoost}, {"onnx", loadONNX}} {
+	}{{"sklearn", loadSklearn}, {"xgboost", loadXGBoost}, {"lightgbm", loadLightGBM}, {"catboost", loadCatBoost}, {"statsmodels", loadStatsmodels}, {"onnx", loadONNX}} {
 		node, ok := m.Flavors[engine.flavor]
 		if ok && (pyfunc.Loader == "" || pyfunc.Loader == "mlflow."+engine.flavor) {
 			return engine.load, node, nil
@@ -130,7 +130,7 @@ func (m *mlmodel) loader(uri string) (loader, yaml.Node, error) {
 	if pyfunc.Loader != "" {
 		reason += " and is loaded by " + pyfunc.Loader
 	}
-	return nil, yaml.Node{}, registry.Errorf(registry.NotImplemented, "The model at %s %s. Only sklearn, xgboost, lightgbm, catboost and onnx models are scored without Python.", uri, reason)
+	return nil, yaml.Node{}, registry.Errorf(registry.NotImplemented, "The model at %s %s. Only sklearn, xgboost, lightgbm, catboost, statsmodels and onnx models are scored without Python.", uri, reason)
 }
 
 func loadMeta(ctx context.Context, objects Objects, uri string) (*mlmodel, error) {
