@@ -6,9 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -17,7 +14,6 @@ import (
 
 	"github.com/prinzbox/prinzbox/prinzbox"
 	"github.com/prinzbox/prinzbox/prinzbox/faults"
-	"github.com/prinzbox/prinzbox/registry"
 	"github.com/prinzbox/prinzbox/serving"
 )
 
@@ -155,6 +151,13 @@ func TestFaultPages(t *testing.T) {
 		t.Errorf("%d rules", n)
 	}
 	form(t, uri+"/faults", url.Values{"do": {"clear"}})
+	for n, want := range map[string]string{"2": "each 2nd", "3": "each 3rd", "4": "each 4th", "11": "each 11th", "21": "each 21st", "112": "each 112th"} {
+		_, page := form(t, uri+"/faults", url.Values{"do": {"add"}, "kind": {"s3"}, "error": {"503"}, "every": {n}})
+		if !strings.Contains(page, want) {
+			t.Errorf("every %s is not %q", n, want)
+		}
+	}
+	form(t, uri+"/faults", url.Values{"do": {"clear"}})
 	if n := len(env.Faults().Rules()); n != 0 {
 		t.Errorf("%d rules", n)
 	}
@@ -258,46 +261,6 @@ func TestAdminPage(t *testing.T) {
 	}
 }
 
-// TestUpkeepPage removes for good and verifies by the forms.
-func TestUpkeepPage(t *testing.T) {
-	t.Parallel()
-	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
-	uri := env.TrackingURI()
-	confirm := func(query, want string) {
-		t.Helper()
-		if status, page := raw(t, "GET", uri+"/admin/confirm?do=gc"+query, "", ""); !strings.Contains(html.UnescapeString(page), want) || status >= 500 || strings.Contains(page, "<script>alert") {
-			t.Errorf("%s: %d, no %q in %s", query, status, want, page)
-		}
-	}
-	confirm("", "Nothing is deleted")
-	var runs []string
-	for range 2 {
-		run := createRun(t, uri)
-		if err := env.Store().DeleteRun(t.Context(), run); err != nil {
-			t.Fatal(err)
-		}
-		runs = append(runs, run)
-	}
-	confirm("", "2 runs, 0 experiments, 0 logged models")
-	confirm("&run_ids="+runs[0], "1 run, 0 experiments, 0 logged models")
-	confirm("&older_than=1d", "Nothing is deleted")
-	confirm("&older_than=soon", "older_than")
-	confirm("&run_ids="+url.QueryEscape(hostile), "There is no run")
-	if status, page := form(t, uri+"/admin", url.Values{"do": {"gc"}, "run_ids": {runs[0]}}); status != 200 || !strings.Contains(page, "Removed for good: 1 run, 0 experiments") || !strings.Contains(page, runs[0]) {
-		t.Errorf("%d %s", status, page)
-	}
-	if _, err := env.Store().Run(t.Context(), runs[1]); err != nil {
-		t.Error(err)
-	}
-	if _, err := env.Store().Run(t.Context(), runs[0]); err == nil {
-		t.Error("the run is still there")
-	}
-	raw(t, "PUT", uri+"/api/2.0/mlflow-artifacts/artifacts/a/b.bin", "application/octet-stream", strings.Repeat("x", 100_000))
-	if status, page := form(t, uri+"/admin", url.Values{"do": {"verify"}}); status != 200 || !strings.Contains(page, "1 content, 98 KiB: all as they were stored.") && !strings.Contains(page, "1 content, 97.7 KiB: all as they were stored.") {
-		t.Errorf("%d %s", status, page)
-	}
-}
-
 func TestAdminPageAsksForToken(t *testing.T) {
 	t.Parallel()
 	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.ControlToken = "open sesame; \"please\"" })
@@ -326,58 +289,6 @@ func TestAdminPageAsksForToken(t *testing.T) {
 		if err := resp.Body.Close(); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// TestNamespacePages opens a namespace from the admin page: its pages are those of another environment, at a host of their own, and lead back.
-func TestNamespacePages(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: a browser takes a while")
-	}
-	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false })
-	uri := env.TrackingURI()
-	b := openDemo(t, uri)
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Open(uri + "/admin")
-	b.Do(chromedp.Focus(chromedp.CSS("[aria-label='Make a namespace'] [name=name]")), chromedp.KeyEvent("left"+kb.Enter))
-	b.Until(`document.querySelector(".done")?.textContent === "The namespace is there."`)
-	ns, err := env.Namespace(t.Context(), "left")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ns.Close()
-	if _, err := ns.Store().CreateExperiment(t.Context(), registry.NewExperiment{Name: "only here"}); err != nil {
-		t.Fatal(err)
-	}
-	b.host = "left.ns.localhost:" + u.Port()
-	b.said = nil
-	// The way there goes by the environment's own address.
-	b.follow("left")
-	b.said = nil
-	if at, want := b.Text(`location.href`), "http://left.ns.localhost:"+u.Port()+"/"; at != want {
-		t.Fatalf("the page is at %s, not %s", at, want)
-	}
-	b.follow("Experiments")
-	b.Until(`document.querySelector("main").textContent.includes("only here")`)
-	b.follow("Admin")
-	b.Do(chromedp.Focus(chromedp.CSS("[aria-label='Make a namespace'] [name=name]")), chromedp.KeyEvent("right"+kb.Enter))
-	b.Until(`document.querySelector(".done")?.textContent === "The namespace is there."`)
-	b.mu.Lock()
-	for _, s := range b.said {
-		t.Error(s)
-	}
-	b.mu.Unlock()
-	b.follow("right")
-	if at, want := b.Text(`location.href`), "http://right.ns.localhost:"+u.Port()+"/"; at != want {
-		t.Fatalf("the page is at %s, not %s", at, want)
-	}
-	b.follow("Admin")
-	b.follow("those of the environment itself")
-	if at, want := b.Text(`location.host`), "localhost:"+u.Port(); at != want {
-		t.Errorf("back at %s, not %s", at, want)
 	}
 }
 
@@ -427,37 +338,6 @@ func TestOperatorBrowser(t *testing.T) {
 	b.follow("Reset")
 	b.Until(`document.querySelector(".done")?.textContent === "This is a fresh state."`)
 
-	shots := os.Getenv("PRINZBOX_SCREENSHOTS")
-	env.Faults().Clear()
-	if _, err := env.Faults().Add(faults.Rule{Match: faults.Match{Kind: "scoring"}, Latency: &faults.Latency{MS: 500}, When: faults.When{Probability: .1}}); err != nil {
-		t.Fatal(err)
-	}
-	search()
-	raw(t, "GET", uri+"/api/2.0/mlflow/runs/get?run_id="+strings.Repeat("long", 60), "", "")
-	for name, path := range map[string]string{"calls": "/calls", "call": "/calls/" + strconv.FormatInt(env.Calls().Last(), 10), "faults": "/faults?kind=scoring&latency_ms=500", "admin": "/admin", "confirm": "/admin/confirm?do=reset&name=empty"} {
-		for width, size := range map[string]int{"wide": 1280, "phone": 360} {
-			b.Do(chromedp.EmulateViewport(int64(size), 900))
-			b.Open(uri + path)
-			if over := b.Text("document.documentElement.scrollWidth - innerWidth"); !strings.HasPrefix(over, "-") && over != "0" {
-				t.Errorf("%s at %d: %s pixels too wide", path, size, over)
-			}
-			if shots != "" {
-				png, err := chromedp.Run(b.Ctx, chromedp.FullScreenshot(100))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(shots, name+"-"+width+".png"), png, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if twice := b.Text(`[...document.querySelectorAll("[id]")].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i).join()`); twice != "" {
-			t.Errorf("%s: ids used twice: %s", path, twice)
-		}
-		if bare := b.Text(`[...document.querySelectorAll("main :is(input:not([type=hidden]), select)")].filter((e) => !e.labels?.length).map((e) => e.name).join()`); bare != "" {
-			t.Errorf("%s: fields without labels: %s", path, bare)
-		}
-	}
 	if len(b.said) != 0 {
 		t.Errorf("the browser says: %q", b.said)
 	}

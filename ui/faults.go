@@ -138,7 +138,7 @@ func (f faultRule) moments() string {
 		out = append(out, "number "+itoa64(w.Nth)+" only")
 	}
 	if w.Every > 0 {
-		out = append(out, "each "+itoa64(w.Every)+"th")
+		out = append(out, "each "+ordinal(w.Every))
 	}
 	if w.Probability > 0 {
 		out = append(out, plain(w.Probability*100)+" %")
@@ -147,6 +147,22 @@ func (f faultRule) moments() string {
 		return "always"
 	}
 	return strings.Join(out, ", ")
+}
+
+// ordinal is a number's place: 1st, 2nd, 3rd, 4th, 11th, 21st.
+func ordinal(n int64) string {
+	end := "th"
+	if tens := n % 100 / 10; tens != 1 {
+		switch n % 10 {
+		case 1:
+			end = "st"
+		case 2:
+			end = "nd"
+		case 3:
+			end = "rd"
+		}
+	}
+	return itoa64(n) + end
 }
 
 // faultField is a field of the form of a new fault.
@@ -167,7 +183,7 @@ func faultGroups(q url.Values) []faultGroup {
 			field("bytes_per_second", "Bytes a second", "no limit"), field("truncate_after", "Cut after (bytes)", "never"), field("rate_calls", "Calls at most", "no limit"), field("rate_ms", "… in (ms)", "1000"),
 		}},
 		{"When", []faultField{
-			field("percent", "Of the calls (%)", "100"), field("nth", "Only number", "any"), field("every", "Each so-manieth", "1"), field("first", "Only the first", "all"), field("skip", "Not the first", "0"),
+			field("percent", "Of the calls (%)", "100"), field("nth", "Only number", "any"), field("every", "Each n-th", "1"), field("first", "Only the first", "all"), field("skip", "Not the first", "0"),
 		}},
 	}
 }
