@@ -25,8 +25,8 @@ import (
 // remote is a running environment, as the commands that do something to one reach it.
 type remote struct {
 	url, data, readyFile, token, namespace, output string
-	// dataSaid tells that somebody has said which folder, rather than nobody.
-	dataSaid bool
+	// dataSaid tells that somebody has said which folder, rather than nobody; tracking, that MLFLOW_TRACKING_URI leads there.
+	dataSaid, tracking bool
 
 	cmd *cobra.Command
 }
@@ -60,7 +60,7 @@ func (r *remote) read(cmd *cobra.Command) error {
 func (r *remote) find() (string, *http.Client, error) {
 	base, bundle := r.url, os.Getenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
 	if tracking := os.Getenv("MLFLOW_TRACKING_URI"); base == "" && r.readyFile == "" && !r.dataSaid && isServer(tracking) {
-		base = tracking
+		base, r.tracking = tracking, true
 	}
 	switch {
 	case base != "":
@@ -136,7 +136,11 @@ func (r *remote) sendTo(ctx context.Context, method, path, contentType string, b
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("the environment does not answer: %w", err)
+		which := "the environment"
+		if r.tracking {
+			which = "the environment that MLFLOW_TRACKING_URI names"
+		}
+		return nil, fmt.Errorf("%s does not answer: %w", which, err)
 	}
 	if resp.StatusCode < 400 {
 		return resp, nil

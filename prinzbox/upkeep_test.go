@@ -238,6 +238,10 @@ func TestCommandsFindTheEnvironment(t *testing.T) {
 		t.Error(said)
 	}
 	t.Setenv("PRINZBOX_DATA", "")
+	t.Setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+	if said := u.cli(1, "status"); !strings.Contains(said, "that MLFLOW_TRACKING_URI names does not answer") {
+		t.Error(said)
+	}
 	t.Setenv("MLFLOW_TRACKING_URI", "sqlite:///m.db")
 	t.Chdir(t.TempDir())
 	if said := u.cli(1, "status"); !strings.Contains(said, "nothing runs in") {

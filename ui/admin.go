@@ -19,6 +19,7 @@ type adminView struct {
 	received   []delivery
 	routes     []route
 	stubs      []stubVersion
+	unshown    int // how many routes and stubs the page leaves out
 	persona    string
 	env        Environment
 	// host is the host of the pages, without a namespace before it.
@@ -95,6 +96,9 @@ type namespace struct {
 // shownDeliveries is how many of the newest deliveries the page shows.
 const shownDeliveries = 10
 
+// shownRoutes is how many routes, and how many stubs, the page shows.
+const shownRoutes = 50
+
 // admin shows the page. What some environments do not have is left out.
 func (u *UI) admin(r *http.Request) (view, error) {
 	return u.adminPage(r, adminSaid{done: adminDone[r.URL.Query().Get("done")]})
@@ -137,7 +141,8 @@ func (u *UI) adminPage(r *http.Request, said adminSaid) (view, error) {
 	for i := range v.namespaces {
 		v.namespaces[i].when = u.when(v.namespaces[i].Used)
 	}
-	v.routes, v.stubs, v.persona = routes.Routes, stubs.Stubs, persona.Persona
+	v.routes, v.stubs, v.persona = routes.Routes[:min(len(routes.Routes), shownRoutes)], stubs.Stubs[:min(len(stubs.Stubs), shownRoutes)], persona.Persona
+	v.unshown = len(routes.Routes) + len(stubs.Stubs) - len(v.routes) - len(v.stubs)
 	out := view{title: "Admin", section: "admin", body: adminPage(v)}
 	if v.problem != "" {
 		out.status = http.StatusBadRequest
