@@ -100,6 +100,23 @@ func (s *space) Import(ctx context.Context, from io.Reader) error {
 	return err
 }
 
+// importHome lays the state of Config.Import into a folder that has none, and names the samples that were in it.
+func (e *Env) importHome(ctx context.Context, dir string) (seeded []string, err error) {
+	from, err := os.Open(e.cfg.Import)
+	if err != nil {
+		return nil, &ImportError{err.Error()}
+	}
+	defer func() { _ = from.Close() }() // read-only
+	info, err := readArchive(ctx, from, dir)
+	if err == nil {
+		err = checkState(ctx, dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, removeState(dir))
+	}
+	return info.Seeded, nil
+}
+
 // readArchive unpacks an archive into a folder that is empty.
 func readArchive(ctx context.Context, from io.Reader, dir string) (info stateInfo, err error) {
 	rules := archive.Rules{IsBlob: artifacts.IsBlobFile, Info: func(text []byte) error {

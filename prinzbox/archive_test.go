@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -157,6 +159,56 @@ func TestImportOfBadFiles(t *testing.T) {
 	}
 	if err := env.Import(t.Context(), bytes.NewReader(archive(t, good...))); err != nil {
 		t.Errorf("an export that somebody has unzipped: %v", err)
+	}
+}
+
+// A fresh environment begins with an export, one that has a state keeps it, and a bad file leaves nothing behind.
+func TestStartWithAnExport(t *testing.T) {
+	t.Parallel()
+	env := prinzbox.Start(t)
+	createModel(t, env.TrackingURI(), "mine")
+	putArtifact(t, env.TrackingURI(), "x.bin", "1")
+	var made bytes.Buffer
+	if err := env.Export(t.Context(), &made); err != nil {
+		t.Fatal(err)
+	}
+	want := models(t, env.TrackingURI())
+	file := filepath.Join(t.TempDir(), "state.tar.gz")
+	if err := os.WriteFile(file, made.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data := t.TempDir()
+	for _, name := range []string{file, "not looked at"} {
+		env, err := prinzbox.Open(t.Context(), prinzbox.Config{Data: data, Import: name, Seed: true, Durability: "off"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := models(t, env.TrackingURI()); got != want {
+			t.Errorf("models %s, want %s", got, want)
+		}
+		if got := artifact(t, env.TrackingURI(), "x.bin"); got != "1" {
+			t.Errorf("artifact %q", got)
+		}
+		if got := env.Ready().Seeded; len(got) == 0 {
+			t.Errorf("seeded: %q", got)
+		}
+		if err := env.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(file, made.Bytes()[:made.Len()/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data = t.TempDir()
+	for _, name := range []string{file, filepath.Join(data, "missing")} {
+		if _, err := prinzbox.Open(t.Context(), prinzbox.Config{Data: data, Import: name}); err == nil || !strings.HasPrefix(err.Error(), "--import: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, left := range []string{"prinzbox.db", "blobs"} {
+			if _, err := os.Stat(filepath.Join(data, left)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s is left: %v", left, err)
+			}
+		}
 	}
 }
 

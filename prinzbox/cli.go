@@ -108,6 +108,8 @@ type settings struct {
 	tls        string
 	namespaces string
 	s3Keys     []string
+	// exportOnExit is the file for the state of the end.
+	exportOnExit string
 }
 
 // environment twins of flags: PRINZBOX_<FLAG>, and these names of MLflow and MinIO.
@@ -136,6 +138,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Data, "data", d.Data, "folder that keeps the state")
 	f.BoolVar(&s.ephemeral, "ephemeral", false, "keep nothing: state is gone at the end")
 	f.BoolVar(&s.noSeed, "no-seed", false, "do not train and register the sample models")
+	f.StringVar(&c.Import, "import", "", "begin with what an export wrote into this `file`, instead of the sample models, where there is no state yet")
+	f.StringVar(&s.exportOnExit, "export-on-exit", "", "write everything that is kept into this `file` at the end, for --import")
 	f.StringVar(&s.fraudData, "fraud-data", "", "train the fraud model on this BankSim CSV `file` instead of the synthetic payments")
 	f.StringVar(&c.DefaultArtifactRoot, "default-artifact-root", d.DefaultArtifactRoot, "artifact location of new experiments, for example s3://mlflow")
 	f.StringVar(&c.ArtifactsDestination, "artifacts-destination", "", "where mlflow-artifacts: locations lie: a folder, or `s3://BUCKET/PREFIX` of this server, or of --s3-endpoint (default: --bucket of this server)")
@@ -366,9 +370,21 @@ error. Every flag has an environment variable, PRINZBOX_ and its name: PRINZBOX_
 		if s.readyFile != "" {
 			_ = os.Remove(s.readyFile) // nothing is ready any more
 		}
-		return env.Close()
+		return s.close(env)
 	}
 	return cmd
+}
+
+// close ends a command's environment, after writing what is kept where that is wanted.
+func (s *settings) close(env *Env) error {
+	var err error
+	if s.exportOnExit != "" {
+		err = writeWhole(s.exportOnExit, func(w io.Writer) error { return env.Export(context.Background(), w) })
+		if err != nil {
+			err = fmt.Errorf("--export-on-exit %s: %w", s.exportOnExit, err)
+		}
+	}
+	return errors.Join(err, env.Close())
 }
 
 func announce(cmd *cobra.Command, env *Env, readyFile string, human bool, took time.Duration) error {

@@ -106,12 +106,19 @@ func (r *remote) download(path, file string) (err error) {
 		_, err = io.Copy(r.cmd.OutOrStdout(), resp.Body)
 		return err
 	}
+	return writeWhole(file, func(w io.Writer) error {
+		_, err := io.Copy(w, resp.Body)
+		return err
+	})
+}
+
+// writeWhole writes a file, which is whole or not there.
+func writeWhole(file string, write func(io.Writer) error) error {
 	out, err := os.Create(file + ".tmp")
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, resp.Body)
-	if err = errors.Join(err, out.Close()); err != nil {
+	if err = errors.Join(write(out), out.Close()); err != nil {
 		return errors.Join(err, os.Remove(out.Name()))
 	}
 	return os.Rename(out.Name(), file)

@@ -59,8 +59,11 @@ command's exit code.
 			}
 		}
 		err = runChild(cmd, env.Ready(), args)
-		if cerr := env.Close(); cerr != nil && err == nil {
-			err = cerr
+		if cerr := s.close(env); cerr != nil {
+			if _, failed := errors.AsType[exitCode](err); !failed {
+				return cerr
+			}
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "prinzbox: %v\n", cerr) // the command's own failure counts
 		}
 		return err
 	}

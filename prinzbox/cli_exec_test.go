@@ -3,6 +3,7 @@ package prinzbox_test
 import (
 	"encoding/json"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,6 +76,29 @@ func TestExecEnvironment(t *testing.T) {
 	}
 	if strings.Contains(out.String(), `"ready"`) {
 		t.Errorf("the ready line stands in the child's output: %q", out.String())
+	}
+}
+
+// What one command leaves the next one finds, whatever the exit code.
+func TestExecExportsAndImports(t *testing.T) {
+	needShell(t)
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "state.tar.gz")
+	if code, _, stderr := runCommand(t, nil, "exec", "--export-on-exit", file, "--", "sh", "-c", "exit 7"); code != 7 {
+		t.Fatalf("exit code %d, stderr %s", code, stderr)
+	}
+	again := file + "2"
+	if code, _, stderr := runCommand(t, []string{"PRINZBOX_IMPORT=" + file}, "exec", "--no-seed", "--export-on-exit", again, "--", "sh", "-c", "true"); code != 0 {
+		t.Fatalf("exit code %d, stderr %s", code, stderr)
+	}
+	env := prinzbox.Start(t, func(c *prinzbox.Config) { c.Import = again })
+	if got := models(t, env.TrackingURI()); !strings.Contains(got, "MLF-FraudDetection-3") {
+		t.Errorf("models: %s", got)
+	}
+	for where, code := range map[string]int{"true": 1, "exit 7": 7} {
+		if got, _, stderr := runCommand(t, nil, "exec", "--no-seed", "--export-on-exit", t.TempDir(), "--", "sh", "-c", where); got != code || !strings.Contains(stderr, "--export-on-exit") {
+			t.Errorf("%s, and a folder to write to: exit code %d, stderr %s", where, got, stderr)
+		}
 	}
 }
 

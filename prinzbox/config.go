@@ -114,6 +114,9 @@ type Config struct {
 	// Random gives numbers in [0, 1) for splits of requests between versions; nil means chance. It is called by many goroutines.
 	Random func() float64
 
+	// Import is a file that [Env.Export] wrote, which a fresh environment begins with instead of the samples. One that has a state in Data keeps it.
+	Import string
+
 	// Persona is the MLflow server whose calls are all that there are: 1.13, 1.30, 2 or 3. Empty, or auto, means those of now with all that old
 	// clients need beside them.
 	Persona string

@@ -132,7 +132,7 @@ func Open(ctx context.Context, c Config) (env *Env, err error) {
 }
 
 // openHome opens the environment's own state, or makes it.
-func (e *Env) openHome(ctx context.Context) (*world, error) {
+func (e *Env) openHome(ctx context.Context) (_ *world, err error) {
 	s := e.space
 	s.root = e.dir.path
 	dir, err := find(s.root)
@@ -149,7 +149,21 @@ func (e *Env) openHome(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	o := opening{seed: e.cfg.Seed}
-	if !there {
+	switch {
+	case there && e.cfg.Import != "":
+		e.cfg.Log.Warn("--import is not used: there is a state already; remove it, or use prinzbox import", "data", dir)
+	case there:
+	case e.cfg.Import != "":
+		if o.seeded, err = e.importHome(ctx, dir); err != nil {
+			return nil, fmt.Errorf("--%w", err)
+		}
+		o.seed = false
+		defer func() {
+			if err != nil { // the next start would take it for a state of its own
+				err = errors.Join(err, removeState(dir))
+			}
+		}()
+	default:
 		m, err := e.image(ctx, e.cfg.start())
 		if err != nil {
 			return nil, err
