@@ -132,7 +132,7 @@ func TestUnsupported(t *testing.T) {
 		}, 501, "predict_fn score"},
 		"flavor": {func(dir string) { put(t, dir+"/MLmodel", "flavors:\n  pytorch: {}\n  python_function: {}\n") }, 501, "python_function, pytorch"},
 		"type": {func(dir string) {
-			put(t, dir+"/MLmodel", strings.NewReplacer("INPUTS", `[{"name":"w","type":"array"}]`, "FN", "predict").Replace(mlmodel))
+			put(t, dir+"/MLmodel", strings.NewReplacer("INPUTS", `[{"name":"w","type":"array","items":{"type":"long"}}]`, "FN", "predict").Replace(mlmodel))
 		}, 501, "Input w of the model's signature has type array"},
 		"yaml":      {func(dir string) { put(t, dir+"/MLmodel", "flavors: [") }, 400, "MLmodel"},
 		"no flavor": {func(dir string) { put(t, dir+"/MLmodel", "{}") }, 400, "no flavors"},

@@ -38,10 +38,14 @@ func (f *Frame) cast(schema *Schema) error {
 		}
 		var err error
 		kind := field.Type.numpyName()
-		if field.Type == Tensor {
+		switch {
+		case field.Type == Tensor:
 			kind = field.DType
 			err = c.castTensor(field.DType)
-		} else {
+		case field.nested != nil:
+			kind = field.nested.String()
+			err = field.checkNested(c)
+		default:
 			err = c.cast(field.Type)
 		}
 		if err != nil {

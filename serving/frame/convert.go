@@ -45,6 +45,8 @@ func (field *Field) castColumn(c *Column) error {
 	switch field.Type {
 	case Tensor:
 		err = c.castTensor(field.DType)
+	case arrayType, objectType, mapType, anyType, vectorType:
+		err = field.castNested(c)
 	case Text:
 		return c.stringify()
 	case Integer:
@@ -62,6 +64,9 @@ func (field *Field) castColumn(c *Column) error {
 	}
 	if py, ok := errors.AsType[*pyError](err); ok {
 		return badInput("%s", py.message)
+	}
+	if _, ok := errors.AsType[*SchemaError](err); ok {
+		return err
 	}
 	if err != nil {
 		return badInput("%v", err)
@@ -135,6 +140,7 @@ func (r *Request) convertColumns(m Members, schema *Schema) (*Frame, error) {
 		return nil, notArray("dict")
 	}
 	f := &Frame{}
+	single := schema.oneRow()
 	for _, member := range m {
 		if f.Column(member.Key) != nil { // a repeated key: its last value counts
 			continue
@@ -142,10 +148,15 @@ func (r *Request) convertColumns(m Members, schema *Schema) (*Frame, error) {
 		v, _ := m.Get(member.Key)
 		c := Column{Name: member.Key}
 		items, ok := v.([]any)
-		if !ok {
+		kind := schema.nestedType(member.Key)
+		if !ok || single && kind != nil {
 			items = []any{v}
 		}
 		for _, item := range items {
+			if kind != nil {
+				c.append(item)
+				continue
+			}
 			if inner, ok := item.([]any); ok && len(inner) == 1 { // [[1], [2]]: shape (n, 1)
 				item = inner[0]
 			}

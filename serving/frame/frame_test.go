@@ -174,8 +174,15 @@ func FuzzDecodeJSON(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	nested, err := frame.ParseSchema(`[{"type":"array","name":"a","items":{"type":"map","values":{"type":"array","items":{"type":"float"}}}},
+		{"type":"object","name":"b","properties":{"c":{"type":"datetime","required":false},"d":{"type":"array","items":{"type":"double"},"required":false}}},
+		{"type":"any","name":"t","required":false}]`)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(`{"dataframe_split":{"columns":["a","b"],"data":[[[{"x":[0,1]}],{"c":null,"d":[1,"2",[]]}],[[],{}]]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, s := range []*frame.Schema{nil, schema, tensor} {
+		for _, s := range []*frame.Schema{nil, schema, tensor, nested} {
 			r, err := frame.DecodeJSON(body, "")
 			if err != nil {
 				text := string(body)

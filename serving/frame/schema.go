@@ -54,6 +54,8 @@ type Field struct {
 	// DType and Shape describe a tensor; -1 is any size.
 	DType string `json:"dtype,omitempty"`
 	Shape []int  `json:"shape,omitempty"`
+
+	nested *nested // of the types array, object, map, any and sparkml_vector
 }
 
 // Schema is the inputs or outputs of a signature.
@@ -68,6 +70,10 @@ func (s *Schema) Named() bool { return len(s.Fields) > 0 && s.Fields[0].Name != 
 
 // ParseSchema reads the JSON text of a signature's inputs or outputs.
 func ParseSchema(text string) (*Schema, error) {
+	var columns []json.RawMessage
+	if err := json.Unmarshal([]byte(text), &columns); err != nil {
+		return nil, fmt.Errorf("the signature is no list of columns: %w", err)
+	}
 	var raw []struct {
 		Name     *string         `json:"name"`
 		Type     Type            `json:"type"`
@@ -99,6 +105,10 @@ func ParseSchema(text string) (*Schema, error) {
 			}
 			f.DType, f.Shape, s.Tensor = spec.DType, spec.Shape, true
 		}
+		var err error
+		if f.nested, err = parseNested(columns[i]); err != nil {
+			return nil, fmt.Errorf("the type of input %d is not understood: %w", i, err)
+		}
 		s.Fields = append(s.Fields, f)
 	}
 	for i, f := range s.Fields {
@@ -121,7 +131,7 @@ func ParseSchema(text string) (*Schema, error) {
 func (s *Schema) String() string {
 	parts := make([]string, len(s.Fields))
 	for i, f := range s.Fields {
-		text := string(f.Type)
+		text := f.typeName()
 		switch {
 		case f.Type == Tensor:
 			text = fmt.Sprintf("Tensor(%s, %s)", PyRepr(f.DType), PyTuple(f.Shape))
@@ -136,6 +146,14 @@ func (s *Schema) String() string {
 		parts[i] = text
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// typeName is the type of a column as MLflow prints it.
+func (f *Field) typeName() string {
+	if f.nested != nil {
+		return f.nested.String()
+	}
+	return string(f.Type)
 }
 
 // PyTuple prints a shape as Python does: (3,) for one number.
@@ -191,9 +209,15 @@ func (f *Frame) enforce(schema *Schema) (*Frame, error) {
 			return nil, schemaErrorf("Model inference is missing inputs. The model signature declares %d inputs  but the provided value only has %d inputs. "+
 				"Note: the inputs were not named in the signature so we can only verify their count.", len(schema.Fields), len(f.Columns))
 		}
+		if err := f.enforceNested(schema); err != nil {
+			return nil, err
+		}
 		return &Frame{Rows: f.Rows, Columns: f.Columns[:len(schema.Fields)]}, nil
 	}
 	if err := f.missing(schema); err != nil {
+		return nil, err
+	}
+	if err := f.enforceNested(schema); err != nil {
 		return nil, err
 	}
 	if f.fits(schema) {
