@@ -24,25 +24,7 @@ func TestBoostingAsMLflowSavesIt(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".zip"), func(t *testing.T) {
-			objects := &folder{root: unzip(t, path)}
-			text, err := os.ReadFile(filepath.Join(objects.root, "cases.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var cases []struct {
-				Model       string
-				Class       string
-				Body        json.RawMessage
-				Predictions any
-			}
-			if err := json.Unmarshal(text, &cases); err != nil || len(cases) < 9 {
-				t.Fatal(len(cases), err)
-			}
-			c := catalog{}
-			for _, m := range cases {
-				c[m.Model] = versions(m.Model, m.Model)
-			}
-			server, url := start(t, c, objects, 0)
+			cases, _, server, url := serveFixture(t, path, 9)
 			for _, m := range cases {
 				status, _, body := post(t, url+"/"+m.Model+"/invocations", "application/json", string(m.Body))
 				var answer struct{ Predictions any }
@@ -60,6 +42,35 @@ func TestBoostingAsMLflowSavesIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// servedCase is a request to a model, and MLflow's answer or what its model predicts.
+type servedCase struct {
+	Model, Class        string
+	Body                json.RawMessage
+	Predictions, Answer any
+	Status              int
+	Error               string
+}
+
+// serveFixture serves the model directories of a zip, which holds at least so many cases.
+func serveFixture(t *testing.T, path string, least int) ([]servedCase, *folder, *serving.Server, string) {
+	t.Helper()
+	objects := &folder{root: unzip(t, path)}
+	text, err := os.ReadFile(filepath.Join(objects.root, "cases.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []servedCase
+	if err := json.Unmarshal(text, &cases); err != nil || len(cases) < least {
+		t.Fatal(len(cases), err)
+	}
+	c := catalog{}
+	for _, m := range cases {
+		c[m.Model] = versions(m.Model, m.Model)
+	}
+	server, url := start(t, c, objects, 0)
+	return cases, objects, server, url
 }
 
 // near compares decoded JSON: text exactly, numbers to a tolerance of their size.

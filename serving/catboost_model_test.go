@@ -3,8 +3,6 @@ package serving_test
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,25 +16,7 @@ func TestCatBoostAsMLflowSavesIt(t *testing.T) {
 	refused := map[string]string{"json": "save_format", "statistics": "statistics of categorical features"}
 	for _, release := range []string{"1.30.1", "3.17.2"} {
 		t.Run(release, func(t *testing.T) {
-			objects := &folder{root: unzip(t, "testdata/cbm-mlflow-"+release+".zip")}
-			text, err := os.ReadFile(filepath.Join(objects.root, "cases.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var cases []struct {
-				Model       string
-				Class       string
-				Body        json.RawMessage
-				Predictions any
-			}
-			if err := json.Unmarshal(text, &cases); err != nil || len(cases) != 9 {
-				t.Fatal(len(cases), err)
-			}
-			c := catalog{}
-			for _, m := range cases {
-				c[m.Model] = versions(m.Model, m.Model)
-			}
-			server, url := start(t, c, objects, 0)
+			cases, objects, server, url := serveFixture(t, "testdata/cbm-mlflow-"+release+".zip", 13)
 			for _, m := range cases {
 				status, _, body := post(t, url+"/"+m.Model+"/invocations", "application/json", string(m.Body))
 				if reason := refused[m.Model]; reason != "" {

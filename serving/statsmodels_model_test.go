@@ -3,7 +3,6 @@ package serving_test
 import (
 	"encoding/json"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,26 +25,7 @@ func TestStatsmodelsAsMLflowSavesIt(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".zip"), func(t *testing.T) {
-			objects := &folder{root: unzip(t, path)}
-			text, err := os.ReadFile(filepath.Join(objects.root, "cases.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var cases []struct {
-				Model, Class string
-				Status       int
-				Body         json.RawMessage
-				Answer       any
-				Error        string
-			}
-			if err := json.Unmarshal(text, &cases); err != nil || len(cases) < 300 {
-				t.Fatal(len(cases), err)
-			}
-			c := catalog{}
-			for _, m := range cases {
-				c[m.Model] = versions(m.Model, m.Model)
-			}
-			server, url := start(t, c, objects, 0)
+			cases, objects, server, url := serveFixture(t, path, 300)
 			for _, m := range cases {
 				reason := refused[m.Model]
 				if m.Model == "glm_exposure" && strings.Contains(path, "0.15") { // an array there

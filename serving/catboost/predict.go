@@ -12,7 +12,7 @@ import (
 // or that of a context which ended.
 func (m *Model) Predict(ctx context.Context, f *frame.Frame) (*frame.Result, error) {
 	if f.Array && f.Vector() {
-		return nil, trees.InputErrorf("CatBoostError", "A one-dimensional array is one row for CatBoost. Send it as a list of rows: [[1.0, 2.0]].")
+		return m.predictOne(ctx, f)
 	}
 	from, err := m.fit(f)
 	if err != nil {
@@ -35,6 +35,39 @@ func (m *Model) Predict(ctx context.Context, f *frame.Frame) (*frame.Result, err
 		m.sum(sums[first*m.outputs:(first+rows)*m.outputs], x, rows)
 	}
 	return m.result(sums, m.outputs), nil
+}
+
+// predictOne scores a list of numbers, which is one row for CatBoost. Its prediction stands alone.
+func (m *Model) predictOne(ctx context.Context, f *frame.Frame) (*frame.Result, error) {
+	if len(m.categorical) > 0 {
+		return nil, trees.InputErrorf("CatBoostError", "A list of values is one row for CatBoost. Send a data frame, with the names of the columns.")
+	}
+	row := &frame.Frame{Rows: 1, Array: true, Columns: make([]frame.Column, f.Rows)}
+	for i := range row.Columns {
+		row.Columns[i] = frame.Column{Kind: frame.Object, Objects: []any{f.Columns[0].At(i)}}
+	}
+	r, err := m.Predict(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	var values []any
+	for i := range r.Len() {
+		switch r.Kind {
+		case frame.Int:
+			values = append(values, r.Ints[i])
+		case frame.Bool:
+			values = append(values, r.Bools[i])
+		case frame.String:
+			values = append(values, r.Strings[i])
+		default:
+			values = append(values, r.Floats[i])
+		}
+	}
+	var answer any = values
+	if r.Width == 0 {
+		answer = values[0]
+	}
+	return &frame.Result{Values: &answer}, nil
 }
 
 // sum adds up the trees of rows of cells.

@@ -52,6 +52,15 @@ for name, (model, data, more) in models.items():
     answer = np.asarray(mlflow.pyfunc.load_model(str(path)).predict(rows)).tolist()
     cells = [[None if isinstance(v, float) and np.isnan(v) else v for v in row] for row in rows.astype(object).to_numpy().tolist()]
     cases.append({"model": name, "class": type(model).__name__, "body": {"dataframe_split": {"columns": list(data.columns), "data": cells}}, "predictions": answer})
+# A list of numbers is one row.
+plain = X.to_numpy()
+for name, model in {
+    "one_regressor": cb.CatBoostRegressor(**common).fit(plain, y), "one_class": cb.CatBoostClassifier(**common).fit(plain, y3 == "low"), "one_word": cb.CatBoostClassifier(**common).fit(plain, y3),
+    "one_pair": cb.CatBoostRegressor(loss_function="MultiRMSE", **common).fit(plain, np.c_[y, -y]),
+}.items():
+    mlflow.catboost.save_model(model, str(out / name), pip_requirements=["mlflow"])
+    answer = np.asarray(mlflow.pyfunc.load_model(str(out / name)).predict(plain[0])).tolist()
+    cases.append({"model": name, "class": type(model).__name__, "body": {"inputs": plain[0].tolist()}, "predictions": answer})
 (out / "cases.json").write_text(json.dumps(cases, separators=(",", ":")) + "\n")
 with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
     for file in sorted(out.rglob("*")):
