@@ -63,6 +63,32 @@ func TestUpkeepPage(t *testing.T) {
 	}
 }
 
+// What the palette offers of the admin page is there.
+func TestPaletteLeadsToAdmin(t *testing.T) {
+	t.Parallel()
+	uri := prinzbox.Start(t, func(c *prinzbox.Config) { c.Seed = false }).TrackingURI()
+	_, list := raw(t, "GET", uri+"/palette.json", "", "")
+	_, page := raw(t, "GET", uri+"/admin", "", "")
+	var entries []struct{ Name, URL string }
+	if err := json.Unmarshal([]byte(list), &entries); err != nil {
+		t.Fatalf("%v: %s", err, list)
+	}
+	found := 0
+	for _, e := range entries {
+		section, ok := strings.CutPrefix(e.URL, "/admin#")
+		if !ok {
+			continue
+		}
+		found++
+		if !strings.Contains(page, `<h2 id="`+section+`">`) {
+			t.Errorf("%s leads to %s, which is not there", e.Name, e.URL)
+		}
+	}
+	if found < 8 {
+		t.Errorf("%d places of the admin page", found)
+	}
+}
+
 // TestNamespacePages opens a namespace from the admin page: its pages are those of another environment, at a host of their own, and lead back.
 func TestNamespacePages(t *testing.T) {
 	if testing.Short() {

@@ -20,7 +20,10 @@ type entry struct {
 func (u *UI) palette(w http.ResponseWriter, r *http.Request) {
 	entries := []entry{{"Page", "Home", "/"}, {"Page", "Experiments", "/experiments"}, {"Page", "Models", "/models"}, {"Page", "Traces", "/traces"}, {"Page", "Prompts", "/prompts"}, {"Page", "Datasets", "/datasets"}, {"Page", "S3", "/s3"}}
 	if u.cfg.API != nil {
-		entries = append(entries, entry{"Page", "Calls (request log)", "/calls"}, entry{"Page", "Faults", "/faults"}, entry{"Page", "Admin (seed, reset, snapshots)", "/admin"})
+		entries = append(entries, entry{"Page", "Calls (request log)", "/calls"}, entry{"Page", "Faults", "/faults"}, entry{"Page", "Admin (seed, reset, snapshots)", "/admin"},
+			entry{"Page", "Admin: clock", "/admin#time"}, entry{"Page", "Admin: ids and persona", "/admin#ids"}, entry{"Page", "Admin: remove for good, verify", "/admin#upkeep"},
+			entry{"Page", "Admin: export, import", "/admin#files"}, entry{"Page", "Admin: namespaces", "/admin#spaces"}, entry{"Page", "Admin: S3 keys", "/admin#keys-of-s3"},
+			entry{"Page", "Admin: routes and stubs", "/admin#routes"}, entry{"Page", "Admin: webhooks", "/admin#hooks"})
 	}
 	models, err := u.cfg.Store.SearchRegisteredModels(r.Context(), registry.Query{MaxResults: paletteEntries})
 	if err == nil {
