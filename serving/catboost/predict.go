@@ -23,7 +23,7 @@ func (m *Model) Predict(ctx context.Context, f *frame.Frame) (*frame.Result, err
 		return nil, err
 	}
 	block := trees.Block(f.Rows, m.width)
-	x := make([]float64, block*m.width)
+	x, places := make([]float64, block*m.width), make([]uint32, block)
 	for first := 0; first < f.Rows; first += block {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -32,7 +32,7 @@ func (m *Model) Predict(ctx context.Context, f *frame.Frame) (*frame.Result, err
 		if err := m.cells(x, f, from, first, rows); err != nil {
 			return nil, err
 		}
-		m.sum(sums[first*m.outputs:(first+rows)*m.outputs], x, rows)
+		m.sum(sums[first*m.outputs:(first+rows)*m.outputs], x, places[:rows])
 	}
 	return m.result(sums, m.outputs), nil
 }
@@ -70,28 +70,34 @@ func (m *Model) predictOne(ctx context.Context, f *frame.Frame) (*frame.Result, 
 	return &frame.Result{Values: &answer}, nil
 }
 
-// sum adds up the trees of rows of cells.
-func (m *Model) sum(out, x []float64, rows int) {
-	n := m.width
+// sum adds up the trees of rows of cells. places is room for a number of each row.
+func (m *Model) sum(out, x []float64, places []uint32) {
+	rows := len(places)
 	for i := range m.oblivious {
 		tree := &m.oblivious[i]
-		for r := range rows {
-			row, leaf := x[r*n:(r+1)*n], 0
-			for k, s := range tree.splits {
+		clear(places)
+		for k, s := range tree.splits {
+			column := x[int(s.cell)*rows:][:rows]
+			for r, v := range column {
 				// The sign of the difference: a branch that cannot be guessed costs more.
-				leaf |= int(math.Float64bits(s.border-row[s.cell])>>63) << (k & 31)
+				places[r] |= uint32(math.Float64bits(s.border-v)>>63) << (k & 31)
 			}
-			if m.outputs == 1 {
-				out[r] += m.leaves[tree.leaf+leaf]
-				continue
+		}
+		leaves := m.leaves[tree.leaf:]
+		if m.outputs == 1 {
+			for r, leaf := range places {
+				out[r] += leaves[leaf]
 			}
-			add(out[r*m.outputs:(r+1)*m.outputs], m.leaves[tree.leaf+leaf*m.outputs:])
+			continue
+		}
+		for r, leaf := range places {
+			add(out[r*m.outputs:(r+1)*m.outputs], leaves[int(leaf)*m.outputs:])
 		}
 	}
 	if m.uneven != nil {
 		for t := range m.uneven.Len() {
 			for r := range rows {
-				_, leaf := m.uneven.Leaf(t, x[r*n:(r+1)*n])
+				_, leaf := m.uneven.Leaf(t, x[r*m.width:(r+1)*m.width])
 				add(out[r*m.outputs:(r+1)*m.outputs], m.values[leaf*m.outputs:])
 			}
 		}
@@ -107,10 +113,15 @@ func add(out, values []float64) {
 	}
 }
 
-// cells turns rows of a table into cells. from are the columns of the numeric features, then those of the
+// cells turns rows of a table into cells: column by column for symmetric trees, which look at a column of all rows
+// at a time, and row by row for others. from are the columns of the numeric features, then those of the
 // categorical ones; CatBoost reads the other columns too, and refuses what is no number there.
 func (m *Model) cells(x []float64, f *frame.Frame, from []int, first, rows int) error {
 	clear(x[:rows*m.width])
+	down, beside := 1, rows // from a cell to that of the next row, and to the next cell of its row
+	if m.uneven != nil {
+		down, beside = m.width, 1
+	}
 	category := m.columns()
 	for j := range f.Columns {
 		isCategory := len(category) > 0 && category[0] == j
@@ -146,7 +157,7 @@ func (m *Model) cells(x []float64, f *frame.Frame, from []int, first, rows int) 
 			if v != v { // beyond all borders, or below them as every comparison with it is false
 				v = n.missing
 			}
-			x[r*m.width+k] = v
+			x[r*down+k*beside] = v
 		}
 	}
 	for k := range m.categorical {
@@ -157,7 +168,7 @@ func (m *Model) cells(x []float64, f *frame.Frame, from []int, first, rows int) 
 				return err
 			}
 			if cell, ok := m.categorical[k].cells[hash(category)]; ok {
-				x[r*m.width+cell] = 1
+				x[r*down+cell*beside] = 1
 			}
 		}
 	}
