@@ -31,8 +31,7 @@ environment that runs in the data folder (--data) or at an address (--url), or i
 		Args: noArgs,
 	}
 	f := cmd.Flags()
-	s.some(f, gcSettings...)
-	r.flags(f)
+	s.some(f, &r, gcSettings...)
 	f.StringVar(&of.OlderThan, "older-than", "", "only what was deleted at least this long ago, for example 30d or 2d8h5m20s")
 	f.StringVar(&runs, "run-ids", "", "only these runs, separated by commas")
 	f.StringVar(&experiments, "experiment-ids", "", "only these experiments, with all their runs")
@@ -95,14 +94,16 @@ func ids(list string) []string {
 	return strings.Split(list, ",")
 }
 
-// some adds the flags of these names, of a command that looks after a data folder.
-func (s *settings) some(f *pflag.FlagSet, names ...string) {
+// some adds the flags of these names, and those of a running environment, to a command that looks after a data folder.
+func (s *settings) some(f *pflag.FlagSet, r *remote, names ...string) {
 	all := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	s.flags(all)
 	for _, name := range names {
 		f.AddFlag(all.Lookup(name))
 	}
 	f.Lookup("ephemeral").Hidden = true // a set PRINZBOX_EPHEMERAL is told, rather than passed over
+	r.flags(f)
+	f.Lookup("url").Usage = "base `URL` of a running environment that does it; default is the one that runs in the data folder"
 }
 
 // folder reads the settings of a command that looks after a data folder, and tells whether a running environment is to do the work: one that is

@@ -36,8 +36,7 @@ The exit code is 0 if all is well, 1 if anything is damaged or missing. Files th
 process that was killed) are counted but are no damage: the next start removes them.`,
 		Args: noArgs,
 	}
-	s.some(cmd.Flags(), "data", "ephemeral", "log-level")
-	r.flags(cmd.Flags())
+	s.some(cmd.Flags(), &r, "data", "ephemeral", "log-level")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object with all that was found, as -o json does")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, _, err := s.folder(cmd, &r)
