@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/prinzbox/prinzbox/registry"
+	"github.com/prinzbox/prinzbox/serving/catboost"
 	"github.com/prinzbox/prinzbox/serving/lightgbm"
 	"github.com/prinzbox/prinzbox/serving/pyobj"
 	"github.com/prinzbox/prinzbox/serving/sklearn"
@@ -18,13 +19,13 @@ import (
 // boostingLibrary is the library of an object, if it is one of those with an engine here.
 func boostingLibrary(o *pyobj.Object) string {
 	switch library, _, _ := strings.Cut(o.Class.Module, "."); library {
-	case "xgboost", "lightgbm":
+	case "xgboost", "lightgbm", "catboost":
 		return library
 	}
 	return ""
 }
 
-// boostingObject reads an estimator of XGBoost or LightGBM that was logged with the sklearn flavor, for predict; ok is
+// boostingObject reads an estimator of XGBoost, LightGBM or CatBoost that was logged with the sklearn flavor, for predict; ok is
 // false when the object is of another library.
 func boostingObject(graph pyobj.Value, fn string) (m *engineModel, class string, ok bool, err error) {
 	o, isObject := graph.(*pyobj.Object)
@@ -40,6 +41,12 @@ func boostingObject(graph pyobj.Value, fn string) (m *engineModel, class string,
 		return &engineModel{predict: engine.Predict}, engine.Class, true, nil
 	case "lightgbm":
 		engine, err := lightgbm.FromObject(graph)
+		if err != nil {
+			return nil, "", true, err
+		}
+		return &engineModel{predict: engine.Predict}, engine.Class, true, nil
+	case "catboost":
+		engine, err := catboost.FromObject(graph)
 		if err != nil {
 			return nil, "", true, err
 		}

@@ -11,7 +11,7 @@ import (
 
 // BenchmarkPredict scores one row and 1,000 rows with 60 trees of depth 6 over 4 columns.
 func BenchmarkPredict(b *testing.B) {
-	data := treestest.File(b, treestest.Archives(b, "catboost", 3), "catboost-1.2.10", "many_rows.cb")
+	data := treestest.File(b, treestest.Archives(b, "catboost", 4), "catboost-1.2.10", "many_rows.cb")
 	model, err := catboost.New(data, "CatBoostRegressor")
 	if err != nil {
 		b.Fatal(err)
@@ -32,7 +32,7 @@ func BenchmarkPredict(b *testing.B) {
 
 // BenchmarkNew reads that model.
 func BenchmarkNew(b *testing.B) {
-	data := treestest.File(b, treestest.Archives(b, "catboost", 3), "catboost-1.2.10", "many_rows.cb")
+	data := treestest.File(b, treestest.Archives(b, "catboost", 4), "catboost-1.2.10", "many_rows.cb")
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
 		if _, err := catboost.New(data, "CatBoostRegressor"); err != nil {

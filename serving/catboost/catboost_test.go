@@ -18,12 +18,12 @@ func load(_ string, data []byte, class string) (treestest.Engine, error) {
 
 // TestFixtures compares every model file with CatBoost's own answers (testdata/make_catboost.py).
 func TestFixtures(t *testing.T) {
-	treestest.Run(t, treestest.Archives(t, "catboost", 3), 1e-9, load)
+	treestest.Run(t, treestest.Archives(t, "catboost", 4), 1e-9, load)
 }
 
 // TestRefused holds that what is not understood is named, apart from what is broken.
 func TestRefused(t *testing.T) {
-	all := treestest.Archives(t, "catboost", 3)
+	all := treestest.Archives(t, "catboost", 4)
 	for name, c := range map[string]struct {
 		file, class string
 		from, to    string
@@ -62,7 +62,7 @@ func TestRefused(t *testing.T) {
 
 // TestCut holds that a file that ends early, or goes on, is broken.
 func TestCut(t *testing.T) {
-	good := treestest.File(t, treestest.Archives(t, "catboost", 3), "catboost-1.2", "one_tree.cb")
+	good := treestest.File(t, treestest.Archives(t, "catboost", 4), "catboost-1.2", "one_tree.cb")
 	for _, n := range []int{0, 3, 4, 7, 8, 12, 40, len(good) / 2, len(good) - 1} {
 		if m, err := catboost.New(good[:n], "CatBoost"); err == nil {
 			t.Errorf("%d of %d bytes make a model %v", n, len(good), m.Class)
@@ -85,7 +85,7 @@ func TestCut(t *testing.T) {
 // FuzzModel holds that a broken or hostile model file is refused or scores, and never panics. Run it with
 // -fuzzminimizetime 5x: otherwise the fuzzer spends most of its time shrinking what it found.
 func FuzzModel(f *testing.F) {
-	all := treestest.Archives(f, "catboost", 3)
+	all := treestest.Archives(f, "catboost", 4)
 	var seeds [][]byte
 	for _, s := range [][2]string{
 		{"catboost-1.0.6", "one_tree.cb"},

@@ -16,6 +16,7 @@ from pathlib import Path
 import catboost as cb
 import mlflow
 import mlflow.catboost
+import mlflow.sklearn
 import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
@@ -42,12 +43,15 @@ models = {
     "booster": (cb.CatBoost({**common, "loss_function": "Logloss"}).fit(X, (y > 4).astype(int)), X, {}),
     "ranker": (cb.CatBoostRanker(**common).fit(X, np.digitize(y, [0, 5]), group_id=np.repeat(np.arange(20), 10)), X, {}),
     "json": (cb.CatBoostRegressor(**common).fit(X, y), X, {"format": "json"}),
+    "sklearn_words": (cb.CatBoostClassifier(one_hot_max_size=9, **common).fit(words, y3, cat_features=["word"]), words, {"serialization_format": "cloudpickle"}),
+    "sklearn_tweedie": (cb.CatBoostRegressor(loss_function="Tweedie:variance_power=1.5", **common).fit(gaps, y.abs()), gaps, {"serialization_format": "pickle"}),
     "statistics": (cb.CatBoostRegressor(**common).fit(words, y + 9 * words["word"].isin(["u", "w", "z"]), cat_features=["word"]), words, {}),
 }
 cases = []
 for name, (model, data, more) in models.items():
     path = out / name
-    mlflow.catboost.save_model(model, str(path), signature=infer_signature(data, model.predict(data)), pip_requirements=["mlflow"], **more)
+    flavor = mlflow.sklearn if name.startswith("sklearn") else mlflow.catboost
+    flavor.save_model(model, str(path), signature=infer_signature(data, model.predict(data)), pip_requirements=["mlflow"], **more)
     rows = data[:8]
     answer = np.asarray(mlflow.pyfunc.load_model(str(path)).predict(rows)).tolist()
     cells = [[None if isinstance(v, float) and np.isnan(v) else v for v in row] for row in rows.astype(object).to_numpy().tolist()]
