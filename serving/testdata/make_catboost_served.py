@@ -3,7 +3,7 @@ mlflow.pyfunc answers:
 
     python make_catboost_served.py cbm-mlflow-VERSION.zip
 
-Run it with MLflow and CatBoost. The Go tests read only the zip.
+Run it with MLflow, CatBoost and scikit-learn. The Go tests read only the zip.
 """
 
 import json
@@ -20,6 +20,8 @@ import mlflow.sklearn
 import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 warnings.filterwarnings("ignore")
 folder = tempfile.TemporaryDirectory()
@@ -45,6 +47,7 @@ models = {
     "json": (cb.CatBoostRegressor(**common).fit(X, y), X, {"format": "json"}),
     "sklearn_words": (cb.CatBoostClassifier(one_hot_max_size=9, **common).fit(words, y3, cat_features=["word"]), words, {"serialization_format": "cloudpickle"}),
     "sklearn_tweedie": (cb.CatBoostRegressor(loss_function="Tweedie:variance_power=1.5", **common).fit(gaps, y.abs()), gaps, {"serialization_format": "pickle"}),
+    "sklearn_pipeline": (make_pipeline(StandardScaler(), cb.CatBoostRegressor(**common)).fit(X, y), X, {"serialization_format": "cloudpickle"}),
     "statistics": (cb.CatBoostRegressor(**common).fit(words, y + 9 * words["word"].isin(["u", "w", "z"]), cat_features=["word"]), words, {}),
 }
 cases = []
