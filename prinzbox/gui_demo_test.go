@@ -126,7 +126,7 @@ func TestDemo(t *testing.T) {
 	answer, width := b.number("[data-answer-of=own] [data-headline]"), b.Text(alcohol+`.querySelector(".share").getAttribute("width")`)
 	share := b.Text(alcohol + `.querySelector(".num").textContent`)
 	b.Do(chromedp.Focus(chromedp.CSS("[data-slides=f10]")))
-	b.Do(chromedp.KeyEvent(strings.Repeat(kb.ArrowRight, 30)))
+	b.Do(chromedp.KeyEvent(strings.Repeat(kb.ArrowRight, 100)))
 	b.Until(alcohol + `.querySelector(".num").textContent !== "` + share + `" && Number(document.querySelector("#f10").value) > 11`)
 	b.Until(`Number(document.querySelector("[data-answer-of=own] [data-headline]").textContent) > ` + strconv.FormatFloat(answer+0.1, 'g', -1, 64))
 	// The last answer belongs to the last place of the slider, and the shares add up to it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -39,7 +40,7 @@ type directory struct {
 	pickle  []byte
 	inputs  []column
 	outputs []column
-	example []any // one row of the inputs
+	example [][]any // rows of the inputs
 	uuid    string
 	runID   string
 }
@@ -116,13 +117,18 @@ type pythonEnv struct {
 // files lays the directory out as MLflow does. It returns the files by name and the one-entry value of the run's tag
 // mlflow.log-model.history.
 func (d *directory) files() (files map[string][]byte, history string, err error) {
-	example := dataframe{Data: [][]any{make([]any, len(d.example))}}
-	for i, in := range d.inputs {
+	example := dataframe{}
+	for _, in := range d.inputs {
 		example.Columns = append(example.Columns, in.Name)
-		example.Data[0][i] = d.example[i]
-		if f, ok := d.example[i].(float64); ok {
-			example.Data[0][i] = registry.Float(f) // 34 must stay 34.0, or pandas reads integers
+	}
+	for _, row := range d.example {
+		row = slices.Clone(row)
+		for i, v := range row {
+			if f, ok := v.(float64); ok {
+				row[i] = registry.Float(f) // 34 must stay 34.0, or pandas reads integers
+			}
 		}
+		example.Data = append(example.Data, row)
 	}
 	b := &builder{}
 	files = map[string][]byte{

@@ -31,6 +31,9 @@ const (
 	FraudName = "MLF-FraudDetection-3"
 )
 
+// exampleRows is about how many rows an input example has: enough to show the range of each column, few enough to read.
+const exampleRows = 8
+
 // WineSpec is one of Prinz's two wine models.
 type WineSpec struct {
 	Name           string
@@ -61,9 +64,15 @@ func Wine(spec WineSpec) (*Trained, error) {
 		pickle:  pickleElasticNet(model, table.names),
 		outputs: []column{{Type: "double"}},
 	}
-	for j, v := range table.row(0) {
-		d.inputs = append(d.inputs, column{Name: table.names[j], Type: "double"})
-		d.example = append(d.example, v)
+	for _, name := range table.names {
+		d.inputs = append(d.inputs, column{Name: name, Type: "double"})
+	}
+	for i := 0; i < len(table.quality); i += len(table.quality)/exampleRows + 1 {
+		var row []any
+		for _, v := range table.row(i) {
+			row = append(row, v)
+		}
+		d.example = append(d.example, row)
 	}
 	return d.trained(&Trained{
 		Name: spec.Name,
@@ -107,7 +116,13 @@ func Fraud(payments []Payment, origin string) (*Trained, error) {
 		pickle:  pickleFraud(model),
 		inputs:  fraudInputs(),
 		outputs: []column{{Type: "integer"}},
-		example: []any{"4", "F", "es_transportation", 42.42},
+		example: [][]any{
+			{"4", "F", "es_transportation", 42.42},
+			{"2", "M", "es_food", 12.95},
+			{"3", "F", "es_health", 310.5},
+			{"1", "M", "es_leisure", 83.4},
+			{"5", "F", "es_travel", 1200.0},
+		},
 	}
 	return d.trained(&Trained{
 		Name: FraudName,

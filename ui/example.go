@@ -29,6 +29,22 @@ func exampleBody(about Model) ([]byte, error) {
 	return encodeJSON(map[string]any{"inputs": json.RawMessage(about.InputExample)})
 }
 
+// firstRowBody is a request with the first row of an input example, or with all of an example that has no columns.
+func firstRowBody(about Model) ([]byte, error) {
+	values := exampleColumns(about)
+	var columns []string
+	var row []json.RawMessage
+	for _, f := range about.Inputs {
+		if of := values[f.Name]; len(of) > 0 {
+			columns, row = append(columns, f.Name), append(row, json.RawMessage(of[0]))
+		}
+	}
+	if len(columns) == 0 {
+		return exampleBody(about)
+	}
+	return encodeJSON(map[string]any{"dataframe_split": map[string]any{"columns": columns, "data": [][]json.RawMessage{row}}})
+}
+
 // maxExampleRows is how many rows of an input example tell the ranges of its columns.
 const maxExampleRows = 1000
 

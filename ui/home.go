@@ -151,9 +151,9 @@ func stateOf(about Model, err error) servingState {
 	return servingState{word: "ready"}
 }
 
-// sample scores the input example; nil when the model refuses it.
+// sample scores the first row of the input example; nil when the model refuses it.
 func (u *UI) sample(ctx context.Context, name, version string, about Model) *sample {
-	body, err := exampleBody(about)
+	body, err := firstRowBody(about)
 	if err != nil {
 		return nil
 	}
