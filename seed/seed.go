@@ -86,7 +86,7 @@ func (cfg *Config) samples() []sample {
 const Bucket = "mlflow"
 
 // Run trains and registers the chosen sample models that are not there yet, all at once, and returns the names of all that were chosen.
-// Each gets an experiment "Test experiment N" at s3://mlflow/N, a finished run, its model directory under the run's
+// Each gets an experiment "Test experiment N" at s3://mlflow/N, a finished run with its training data as a dataset, its model directory under the run's
 // artifacts, a registered model with one version, and the alias champion.
 //
 // It may be run again at every start: a registered model that is there is left alone, whatever has become of it; a seed
@@ -214,6 +214,9 @@ func (cfg *Config) register(ctx context.Context, t *Trained, experimentID string
 		}
 	}
 
+	if err := cfg.Store.LogInputs(ctx, t.RunID, []registry.DatasetInput{t.Data}, nil); err != nil {
+		return err
+	}
 	finished, end := registry.RunFinished, cfg.Clock().UnixMilli()
 	if _, err := cfg.Store.UpdateRun(ctx, t.RunID, registry.RunUpdate{Status: &finished, EndTime: &end}); err != nil {
 		return err

@@ -84,6 +84,7 @@ func TestRunRegistersAllThree(t *testing.T) {
 		t.Errorf("progress %q, want one message for each model", e.said)
 	}
 	wantMetrics := [][]string{{"mae", "r2", "rmse"}, {"mae", "r2", "rmse"}, {"accuracy", "f1_score", "log_loss", "precision", "recall", "roc_auc"}}
+	wantData := []string{"winequality-red", "winequality-red", "payments"}
 	for i, name := range []string{WineName1, WineName2, FraudName} {
 		n := fmt.Sprint(i + 1)
 		experiment, err := e.Store.ExperimentByName(t.Context(), "Test experiment "+n)
@@ -116,6 +117,10 @@ func TestRunRegistersAllThree(t *testing.T) {
 		}
 		if run.Info.Status != registry.RunFinished || run.Info.EndTime == nil || run.Info.UserID == "" || run.Info.ExperimentID != n {
 			t.Errorf("%s has run %+v", name, run.Info)
+		}
+		if data := run.Inputs.DatasetInputs; len(data) != 1 || data[0].Dataset.Name != wantData[i] || data[0].Tags[0].Value != "training" || len(data[0].Dataset.Digest) != 8 ||
+			!strings.Contains(*data[0].Dataset.Schema, `{"mlflow_colspec":[{"name":"`) || !strings.Contains(*data[0].Dataset.Profile, `"num_rows":`) {
+			t.Errorf("%s was trained on %+v", name, data)
 		}
 		var metrics []string
 		for _, m := range run.Data.Metrics {

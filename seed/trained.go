@@ -5,11 +5,16 @@ package seed
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
+
+	"github.com/prinzbox/prinzbox/registry"
 )
 
 // Trained is a sample model ready to be registered.
@@ -18,10 +23,11 @@ type Trained struct {
 	Description string
 	RunName     string
 	Params      map[string]string
-	Metrics     map[string]float64 // on the rows held out of training
-	Tags        map[string]string  // of the run, the model's history among them
-	Files       map[string][]byte  // the model directory, by file name
-	RunID       string             // 32 hex digits, made of Name
+	Metrics     map[string]float64    // on the rows held out of training
+	Tags        map[string]string     // of the run, the model's history among them
+	Data        registry.DatasetInput // what it was trained on
+	Files       map[string][]byte     // the model directory, by file name
+	RunID       string                // 32 hex digits, made of Name
 }
 
 // Names of the sample models; experiment "Test experiment N" goes with the N-th.
@@ -76,6 +82,8 @@ func Wine(spec WineSpec) (*Trained, error) {
 	}
 	return d.trained(&Trained{
 		Name: spec.Name,
+		Data: trainingData("winequality-red", wineCSV, "http", map[string]any{"url": "https://doi.org/10.24432/C56S3T"},
+			append(slices.Clone(d.inputs), column{Name: "quality", Type: "long"}), len(table.quality)-len(test)),
 		Description: "Predicts the quality of a red wine from eleven measurements: an elastic net with alpha " +
 			floatText(spec.Alpha) + " and l1_ratio " + floatText(spec.L1Ratio) +
 			", trained on the Wine Quality data (Cortez et al., 2009, CC BY 4.0).",
@@ -85,6 +93,29 @@ func Wine(spec WineSpec) (*Trained, error) {
 		},
 		Metrics: regressionMetrics(held.quality, predicted),
 	})
+}
+
+// trainingData describes data in the form in which mlflow.data.from_pandas logs it. The digest is that of the data's own bytes.
+func trainingData(name string, data []byte, kind string, source map[string]any, columns []column, rows int) registry.DatasetInput {
+	type required struct {
+		column
+		Required bool `json:"required"`
+	}
+	var spec []required
+	for _, c := range columns {
+		spec = append(spec, required{c, true})
+	}
+	text := func(v any) string {
+		data, _ := json.Marshal(v) // of texts and numbers
+		return string(data)
+	}
+	sum := sha256.Sum256(data)
+	schema := text(map[string]any{"mlflow_colspec": spec})
+	profile := text(map[string]int{"num_rows": rows, "num_elements": rows * len(columns)})
+	return registry.DatasetInput{
+		Tags:    []registry.KeyValue{{Key: "mlflow.data.context", Value: "training"}},
+		Dataset: registry.Dataset{Name: name, Digest: hex.EncodeToString(sum[:4]), SourceType: kind, Source: text(source), Schema: &schema, Profile: &profile},
+	}
 }
 
 func trainWine(spec WineSpec) (table *wineTable, model *ElasticNet, test []int, err error) {
@@ -126,6 +157,8 @@ func Fraud(payments []Payment, origin string) (*Trained, error) {
 	}
 	return d.trained(&Trained{
 		Name: FraudName,
+		Data: trainingData("payments", paymentBytes(payments), "code", map[string]any{"tags": map[string]string{"mlflow.note.content": origin}},
+			append(slices.Clone(d.inputs), column{Name: "fraud", Type: "boolean"}), len(payments)-len(test)),
 		Description: "Tells whether a payment is fraud (1) or not (0) from age group, gender, category and amount: " +
 			"a logistic regression, trained on " + origin + ".",
 		RunName: "fraud-detection-3",
@@ -135,6 +168,17 @@ func Fraud(payments []Payment, origin string) (*Trained, error) {
 		},
 		Metrics: classificationMetrics(actual, probability),
 	})
+}
+
+// paymentBytes are what the model is trained on, for a digest.
+func paymentBytes(payments []Payment) []byte {
+	var b []byte
+	for i := range payments {
+		p := &payments[i]
+		b = append(b, p.Age+","+p.Gender+","+p.Category+","...)
+		b = strconv.AppendBool(binary.LittleEndian.AppendUint64(b, math.Float64bits(p.Amount)), p.Fraud)
+	}
+	return b
 }
 
 func trainFraud(payments []Payment) (model *FraudModel, test []int, err error) {
