@@ -50,14 +50,10 @@ type opened struct {
 // TestFigures measures how long pages take to become usable, beside MLflow's own server and UI with the same data: all texts that a reader came
 // for are there. It prints a table.
 func TestFigures(t *testing.T) {
-	if os.Getenv("PRINZBOX_FIGURES") == "" {
+	if v := os.Getenv("PRINZBOX_FIGURES"); v == "" || v == "own" {
 		t.Skip("a measurement, not a test: set PRINZBOX_FIGURES=1")
 	}
 	mlflow := filepath.Join(filepath.Dir(venv.Python(t, "3.17.2")), "mlflow")
-	box := filepath.Join(t.TempDir(), "prinzbox")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", box, "../..").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	rivals := []*rival{
 		{
 			name:  "MLflow 3.17.2",
@@ -68,29 +64,16 @@ func TestFigures(t *testing.T) {
 				return []string{"server", "--host", "127.0.0.1", "--port", port, "--workers", "1", "--backend-store-uri", "sqlite:///mlflow.db"}
 			}),
 		},
-		{
-			name:  "prinzbox",
-			runs:  func(r *rival) string { return r.url + "/experiments/" + r.experiment },
-			run1:  func(r *rival) string { return r.url + "/runs/" + r.run },
-			model: func(r *rival) string { return r.url + "/models/figures" },
-			url: startServer(t, box, func(port string) []string {
-				return []string{"serve", "--port", port, "--s3-port", "0", "--static-port", "0", "--data", t.TempDir()}
-			}),
-		},
+		startBox(t),
 	}
 	for _, r := range rivals {
 		start := time.Now()
-		if r.fill(t); t.Failed() {
+		if r.fill(t, figureRuns); t.Failed() {
 			t.FailNow()
 		}
 		t.Logf("%s was filled in %v", r.name, time.Since(start).Round(time.Millisecond))
 	}
-	ctx := chromium.Open(t)
-	tab := &chromium.Page{TB: t, Ctx: ctx}
-	tab.Do(chromedp.EmulateViewport(1280, 900), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
-		return err
-	}))
+	tab := startTab(t)
 	start := time.Now()
 	last := fmt.Sprintf("run-%04d", figureRuns-1)
 	var table strings.Builder
@@ -117,6 +100,35 @@ func TestFigures(t *testing.T) {
 		}
 	}
 	t.Logf("all visits took %v%s", time.Since(start).Round(time.Second), table.String())
+}
+
+// startBox builds the program and starts it without a model or a run.
+func startBox(t *testing.T) *rival {
+	t.Helper()
+	box := filepath.Join(t.TempDir(), "prinzbox")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", box, "../..").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return &rival{
+		name:  "prinzbox",
+		runs:  func(r *rival) string { return r.url + "/experiments/" + r.experiment },
+		run1:  func(r *rival) string { return r.url + "/runs/" + r.run },
+		model: func(r *rival) string { return r.url + "/models/figures" },
+		url: startServer(t, box, func(port string) []string {
+			return []string{"serve", "--port", port, "--s3-port", "0", "--static-port", "0", "--data", t.TempDir()}
+		}),
+	}
+}
+
+// startTab opens a browser's tab that reports of its network.
+func startTab(t *testing.T) *chromium.Page {
+	t.Helper()
+	tab := &chromium.Page{TB: t, Ctx: chromium.Open(t)}
+	tab.Do(chromedp.EmulateViewport(1280, 900), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
+		return err
+	}))
+	return tab
 }
 
 // medianOf takes each figure by itself.
@@ -236,7 +248,7 @@ func ask(t *testing.T, url, method, path string, body any) (answer []byte, err e
 }
 
 // fill gives a server the runs and the model, over its API.
-func (r *rival) fill(t *testing.T) {
+func (r *rival) fill(t *testing.T, runs int) {
 	t.Helper()
 	type object = map[string]any
 	post := func(path string, body any) []byte {
@@ -276,12 +288,12 @@ func (r *rival) fill(t *testing.T) {
 				}
 				var metrics, params []object
 				for n, key := range []string{"rmse", "mae", "r2", "loss"} {
-					metrics = append(metrics, object{"key": key, "value": float64(i*n) / figureRuns, "timestamp": at, "step": 0})
+					metrics = append(metrics, object{"key": key, "value": float64(i*n) / float64(runs), "timestamp": at, "step": 0})
 					params = append(params, object{"key": []string{"alpha", "depth", "l1_ratio", "seed"}[n], "value": strconv.Itoa(i % (n + 2))})
 				}
 				post("runs/log-batch", object{"run_id": run.Run.Info.ID, "metrics": metrics, "params": params})
 				post("runs/update", object{"run_id": run.Run.Info.ID, "status": "FINISHED", "end_time": at + 500})
-				if i == figureRuns-1 {
+				if i == runs-1 {
 					mu.Lock()
 					r.run, source = run.Run.Info.ID, run.Run.Info.Root+"/model"
 					mu.Unlock()
@@ -289,7 +301,7 @@ func (r *rival) fill(t *testing.T) {
 			}
 		})
 	}
-	for i := range figureRuns {
+	for i := range runs {
 		work <- i
 	}
 	close(work)
