@@ -49,7 +49,7 @@ func parseListing(r *http.Request) listing {
 	q := r.URL.Query()
 	l := listing{
 		path: r.URL.EscapedPath(), filter: strings.TrimSpace(q.Get("filter")), order: q.Get("order_by"), view: q.Get("view"), token: q.Get("page_token"),
-		max: pageRows, columns: q["col"], differ: q.Get("differ") == "1",
+		max: pageRows, columns: inOrder(q["col"], q["before"]), differ: q.Get("differ") == "1",
 		baseline: q.Get("baseline"),
 	}
 	if n, err := strconv.Atoi(q.Get("max")); err == nil && n > 0 {
@@ -59,6 +59,22 @@ func parseListing(r *http.Request) listing {
 		l.view = "active"
 	}
 	return l
+}
+
+// inOrder keeps columns in the order that they had before; new ones follow.
+func inOrder(columns, before []string) []string {
+	if len(before) == 0 {
+		return columns
+	}
+	place := func(c string) int {
+		if i := slices.Index(before, c); i >= 0 {
+			return i
+		}
+		return len(before)
+	}
+	out := slices.Clone(columns)
+	slices.SortStableFunc(out, func(a, b string) int { return place(a) - place(b) })
+	return out
 }
 
 func (l listing) query() registry.Query {

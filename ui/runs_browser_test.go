@@ -239,6 +239,25 @@ func TestRunsTableInBrowser(t *testing.T) {
 		b.noErrors("completion")
 	})
 
+	t.Run("columns change places", func(t *testing.T) {
+		b.t = t
+		b.open(page)
+		heads := func() string {
+			return b.text(`[...document.querySelectorAll(".runs thead th")].slice(5).map((e) => e.textContent.trim()).join()`)
+		}
+		was := strings.Split(heads(), ",")
+		b.click(".picker summary")
+		b.click(`.order li:nth-child(2) a[aria-label$="left"]`)
+		want := strings.Join(append([]string{was[1], was[0]}, was[2:]...), ",")
+		b.until(`location.search.includes("col=") && [...document.querySelectorAll(".runs thead th")].slice(5).map((e) => e.textContent.trim()).join() === "` + want + `"`)
+		// The choice of columns keeps their order.
+		b.until(`document.querySelector(".picker").open`)
+		b.text(`document.querySelector(".picker form input[value='params.alpha']").click()`)
+		b.text(`document.querySelector(".picker form").requestSubmit()`)
+		b.until(`[...document.querySelectorAll(".runs thead th")].slice(5).map((e) => e.textContent.trim()).join() === "` + strings.Replace(want, ",alpha", "", 1) + `"`)
+		b.noErrors("columns")
+	})
+
 	t.Run("an error stands in place", func(t *testing.T) {
 		b.t = t
 		b.open(page)

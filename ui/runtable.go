@@ -98,11 +98,14 @@ func (u *UI) experiment(r *http.Request) (view, error) {
 	v.choices = chooseColumns(found.Items, l)
 	for _, c := range v.choices {
 		if c.shown {
-			c.first = len(v.columns) > 0 && v.columns[len(v.columns)-1].kind != c.kind
 			v.columns = append(v.columns, c)
 		} else {
 			v.hidden++
 		}
+	}
+	slices.SortStableFunc(v.columns, func(a, b column) int { return slices.Index(l.columns, a.id()) - slices.Index(l.columns, b.id()) })
+	for i := range v.columns {
+		v.columns[i].first = i > 0 && v.columns[i-1].kind != v.columns[i].kind
 	}
 	v.rows = make([]runLine, len(found.Items))
 	for i, run := range found.Items {
@@ -121,6 +124,22 @@ func (u *UI) experiment(r *http.Request) (view, error) {
 	v.back = l.path + "?" + q.Encode()
 	v.compareAll = templ.SafeURL("/compare?" + compareQuery(e.ID, l).Encode())
 	return view{title: e.Name, section: "experiments", status: status, scripts: []string{"swap.js", "runs.js", "complete.js"}, body: experimentPage(v)}, nil
+}
+
+// columnIDs are the shown columns in their order.
+func (v experimentView) columnIDs() []string {
+	ids := make([]string, len(v.columns))
+	for i, c := range v.columns {
+		ids[i] = c.id()
+	}
+	return ids
+}
+
+// movedURL is the same table with column i one place to the left (-1) or to the right (1).
+func (v experimentView) movedURL(i, by int) templ.SafeURL {
+	ids := v.columnIDs()
+	ids[i], ids[i+by] = ids[i+by], ids[i]
+	return v.list.url(func(l *listing) { l.columns, l.token = ids, v.list.token })
 }
 
 // chooseColumns is the union of the keys of all runs, metrics first, each marked when it is to be shown.

@@ -29,7 +29,10 @@
       for (const { name: key, value } of next.attributes) old.setAttribute(key, value);
       $$(".scroll", old).forEach((e, i) => { if (places[i]) [e.scrollLeft, e.scrollTop] = places[i]; });
       if (focus) {
-        const again = focus.id ? document.getElementById(focus.id) : focus.name ? $$("[name]", old).find((e) => e.name === focus.name && e.value === focus.value) : null;
+        const called = focus.getAttribute("aria-label");
+        const again = focus.id ? document.getElementById(focus.id)
+          : focus.name ? $$("[name]", old).find((e) => e.name === focus.name && e.value === focus.value)
+          : called && $$("[aria-label]", old).find((e) => e.getAttribute("aria-label") === called);
         if (!again) old.tabIndex = -1; // what had the focus is gone: the keyboard goes on from here
         (again || old).focus({ preventScroll: true });
       }
@@ -64,7 +67,7 @@
   }
 
   // go shows another address of this page. A failure falls back to what a browser does without a script.
-  async function go(url, { replace = false, push = true } = {}) {
+  async function go(url, { replace = false, push = true, menu = false } = {}) {
     document.documentElement.classList.add("busy");
     try {
       const answer = await load(url);
@@ -74,7 +77,11 @@
         return;
       }
       if (push) history[replace ? "replaceState" : "pushState"]({ swapped: true }, "", url);
-      for (const picker of $$(".picker[open]")) picker.open = false;
+      for (const picker of $$(".picker[open]")) {
+        picker.open = false;
+        const again = menu && $$(".picker", answer.doc)[$$(".picker").indexOf(picker)];
+        if (again) again.open = true;
+      }
       document.title = answer.doc.title;
       takeOver(answer.doc);
       takeState(answer.doc);
@@ -126,7 +133,7 @@
     const link = event.target.closest("a[data-swap]");
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go(link.getAttribute("href"));
+    go(link.getAttribute("href"), { menu: Boolean(link.closest(".picker")) }); // a link in a menu leaves it open
   });
 
   document.addEventListener("submit", (event) => {
